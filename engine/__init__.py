@@ -1,0 +1,49 @@
+"""Takes resting orders off prediction-market order books, as fast as the venue allows, and reports the fate of every one."""
+
+from engine.core.order import OpenOrder, OrderState, Side
+from engine.core.outcome import OrderResult, Outcome
+from engine.core.plan import AccountPlan, Plan
+from engine.core.quota import Allowance, Bucket, Limits, Window
+from engine.core.report import RunReport
+from engine.core.request import Account, Belongs, Scope
+from engine.core.retry import Retry
+from engine.core.summary import CancelSummary
+from engine.errors import (
+    ConfigError,
+    CredentialError,
+    EngineError,
+    ThrottledError,
+    TransportError,
+    VenueError,
+    WireError,
+)
+from engine.run import CancelEngine, Progress
+
+__all__ = [
+    "Account",
+    "AccountPlan",
+    "Allowance",
+    "Belongs",
+    "Bucket",
+    "CancelEngine",
+    "CancelSummary",
+    "ConfigError",
+    "CredentialError",
+    "EngineError",
+    "Limits",
+    "OpenOrder",
+    "OrderResult",
+    "OrderState",
+    "Outcome",
+    "Plan",
+    "Progress",
+    "Retry",
+    "RunReport",
+    "Scope",
+    "Side",
+    "ThrottledError",
+    "TransportError",
+    "VenueError",
+    "Window",
+    "WireError",
+]

@@ -1,0 +1,395 @@
+"""Walking an account's open orders while they fill, appear and are cancelled. Promise 6 lives here.
+
+Two machines without a clock or a network: `Walk` reads a listing once from its first page to its last and says whether it
+can be believed; `Drain` decides, for a cancel-all, which page to read or which order to cancel next, until a walk that was
+read while nothing was in flight shows nothing left that can be cancelled.
+
+Rules:
+
+1. A walk is complete only if it ended at an empty page (or at the venue's own end mark), every row could be read, and the
+   venue's total, where it gives one, stayed the same and equals the orders seen. Anything else has a `problem`.
+2. Cancelled rows leave the listing, so the rows behind them move forward. A drain reads ahead by position, not by page
+   number; what it misses, the next walk from the first page finds.
+3. Only a walk that began with nothing in flight, and during which nothing was sent, proves anything.
+4. An order that is still listed after it was settled is taken up again, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.core.order import OpenOrder, OrderState
+from engine.core.request import Belongs
+from engine.core.slots import Slot, Slots
+
+MOST_PAGES = 10_000
+"""A walk longer than this is given up as endless: at 20 rows a page, 200,000 orders of one account. A guess."""
+
+MOST_WALKS = 4
+"""How often in a row a walk is begun anew because the last one could not be believed. A guess."""
+
+MOST_LATE_WALKS = 25
+"""How often in a row a walk may find just a few new orders before the account is taken for one that keeps quoting. A guess."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a listing.
+
+    Attributes:
+        orders: Its readable rows, in the venue's order.
+        unreadable: Rows that name no order id or are no rows at all.
+        total: The venue's count of the whole listing, or None.
+        next: Cursor of the page behind, or None where the venue marks the end.
+    """
+
+    orders: tuple[OpenOrder, ...] = ()
+    unreadable: int = 0
+    total: int | None = None
+    next: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """All rows, readable or not."""
+        return len(self.orders) + self.unreadable
+
+
+class Walk:
+    """One reading of a listing from its first page to its end, page after page."""
+
+    def __init__(self, first: str) -> None:
+        self.cursor: str | None = first
+        self.seen: set[str] = set()
+        self.problem: str | None = None
+        self._unreadable = 0
+        self._pages = 0
+        self._totals: set[int] = set()
+        self._total: int | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is no further page to read."""
+        return self.cursor is None
+
+    def add(self, page: Page) -> list[OpenOrder]:
+        """Take the page at `cursor`; give back its orders that this walk had not seen."""
+        self._pages += 1
+        self._unreadable += page.unreadable
+        fresh = [order for order in page.orders if order.order_id not in self.seen]
+        self.seen.update(order.order_id for order in fresh)
+        # An empty page behind the last one need not repeat the total; only the first may be empty and still count.
+        if page.total is not None and (page.rows or self._pages == 1):
+            self._total = page.total
+            self._totals.add(page.total)
+        if page.rows == 0 or page.next is None:
+            self._end()
+        elif not fresh and not page.unreadable:
+            self._end(f"page {self._pages} of the listing only repeats orders of earlier pages")
+        elif page.next == self.cursor or self._pages >= MOST_PAGES:
+            self._end(f"the listing does not come to an end (page {self._pages})")
+        else:
+            self.cursor = page.next
+        return fresh
+
+    def _end(self, problem: str | None = None) -> None:
+        self.cursor = None
+        counted = len(self.seen) + self._unreadable
+        if problem is not None:
+            self.problem = problem
+        elif self._unreadable:
+            self.problem = f"{self._unreadable} of {counted} listed rows could not be read"
+        elif len(self._totals) > 1:
+            self.problem = "the listing moved while it was read"
+        elif self._total is not None and self._total != counted:
+            self.problem = f"the venue counts {self._total} open orders and lists {counted}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageJob:
+    """Read the page at this cursor. Two jobs are never the same one, even for the same page."""
+
+    cursor: str
+
+
+Job = PageJob | Slot
+
+
+class Work(Protocol):
+    """Where an account's workers get their jobs from."""
+
+    pause: int
+    """How many times the work has come back to the same place; the workers rest before they go on, and set it to 0."""
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that can be taken now."""
+        ...
+
+    def take(self) -> Job | None:
+        """The next job, or None if there is none now."""
+        ...
+
+    def settled(self) -> None:
+        """The work on a slot that was taken is done, for now."""
+        ...
+
+    def fed(self, job: PageJob, page: Page) -> None:
+        """The page came."""
+        ...
+
+    def failed(self, job: PageJob, reason: str) -> None:
+        """The page could not be read."""
+        ...
+
+
+class Ids:
+    """The work of cancelling known ids: each once, in order. Reads no page."""
+
+    def __init__(self, slots: Slots) -> None:
+        self.pause = 0
+        self._queue = deque(slots)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that can be taken now."""
+        return len(self._queue)
+
+    def take(self) -> Job | None:
+        """The next job, or None if there is none now."""
+        return self._queue.popleft() if self._queue else None
+
+    def settled(self) -> None:
+        """Nothing follows from it here."""
+
+    def fed(self, job: PageJob, page: Page) -> None:
+        """No page is ever asked for here."""
+
+    def failed(self, job: PageJob, reason: str) -> None:
+        """No page is ever asked for here."""
+
+
+class Drain:
+    """The work of taking a whole scope off the book, found as it goes.
+
+    Args:
+        slots: Gets a slot for every order in scope, in the order in which they are found.
+        belongs: Says whether a listed order belongs to the scope.
+        first: Cursor of the first page.
+        cursor_at: Cursor of the page that holds the row at a position, or None where the venue cannot be asked by position.
+        ahead: Orders to hold ready before reading a further page.
+        sweeps: How often an order may be taken up again.
+    """
+
+    def __init__(
+        self,
+        slots: Slots,
+        belongs: Callable[[OpenOrder], Belongs],
+        *,
+        first: str,
+        cursor_at: Callable[[int, int], str] | None,
+        ahead: int,
+        sweeps: int,
+    ) -> None:
+        self.left: dict[str, Belongs] = {}
+        self.listing_complete = False
+        self.listing_error: str | None = None
+        self.verified = False
+        self.is_finished = False
+        self.pause = 0
+        self._slots = slots
+        self._belongs = belongs
+        self._first = first
+        self._cursor_at = cursor_at
+        self._ahead = ahead
+        self._sweeps = sweeps
+        self._queue: deque[Slot] = deque()
+        self._in_hand = 0
+        self._reading: set[PageJob] = set()
+        self._doubtful_walks = 0
+        self._late_walks = 0
+        self._may_look_ahead = True
+        self._has_begun = False
+        self._has_taken = False
+        self._begin_walk()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that can be taken now."""
+        return len(self._queue) + (1 if self._wants_page() else 0)
+
+    def take(self) -> Job | None:
+        """The next job, or None if there is none now. The first cancel goes before any page read ahead."""
+        if self._wants_page() and (self._is_proving or self._has_taken or not self._queue):
+            job = PageJob(self._next_cursor())
+            self._reading.add(job)
+            return job
+        if not self._queue:
+            return None
+        self._has_taken = True
+        self._in_hand += 1
+        return self._queue.popleft()
+
+    def settled(self) -> None:
+        """The work on a slot is done for this sweep."""
+        self._in_hand -= 1
+        self._turn_over()
+
+    def fed(self, job: PageJob, page: Page) -> None:
+        """The page came."""
+        self._reading.discard(job)
+        if self._is_proving:
+            self._prove(page)
+        else:
+            self._read_ahead(page)
+        self._turn_over()
+
+    def failed(self, job: PageJob, reason: str) -> None:
+        """The page could not be read. Ahead of the work that is no harm yet: the first page is read again anyway."""
+        self._reading.discard(job)
+        self.listing_error = reason
+        if self._is_proving:
+            self.is_finished = True
+        else:
+            self._may_look_ahead = False
+        self._turn_over()
+
+    # What follows decides; nothing below is called from outside.
+
+    def _begin_walk(self) -> None:
+        self._walk = Walk(self._first)
+        self._is_proving = True
+        self._has_taken = False
+        self._is_exhausted = False
+        self._staying = 0
+        self._page_rows = 0
+        self._stuck = 0
+        self.left = {}
+
+    def _wants_page(self) -> bool:
+        if self.is_finished:
+            return False
+        if self._is_proving:
+            return not self._reading
+        if self._is_exhausted or not self._may_look_ahead or (self._cursor_at is None and self._reading):
+            return False
+        ahead = max(1, self._ahead // self._page_rows) * self._page_rows
+        return len(self._queue) + self._page_rows * len(self._reading) <= ahead
+
+    def _next_cursor(self) -> str:
+        if self._is_proving or self._cursor_at is None:
+            return self._walk.cursor or self._first
+        position = self._staying + len(self._queue) + self._page_rows * len(self._reading)
+        return self._cursor_at(position, self._page_rows)
+
+    def _prove(self, page: Page) -> None:
+        """Take a page while nothing is in flight. Any work in it turns the walk into a drain."""
+        fresh = self._walk.add(page)
+        found = self._sort(fresh, is_proof=True)
+        if found:
+            self._is_proving = False
+            self._page_rows = max(page.rows, 1)
+            self._late_walks = self._late_walks + 1 if self._has_begun and found < self._page_rows else 0
+            self._has_begun = True
+            self._doubtful_walks = 0
+            self._is_exhausted = self._is_last(page)
+        elif self._walk.is_finished:
+            self._conclude()
+
+    def _read_ahead(self, page: Page) -> None:
+        if self._cursor_at is None:
+            fresh = self._walk.add(page)
+            self._is_exhausted = self._walk.is_finished
+        else:
+            fresh = [order for order in page.orders if order.order_id not in self._walk.seen]
+            self._walk.seen.update(order.order_id for order in fresh)
+            self._is_exhausted |= not fresh or self._is_last(page)
+        self._sort(fresh, is_proof=False)
+
+    def _is_last(self, page: Page) -> bool:
+        """Whether reading ahead would find nothing: only a hint, which the next walk checks."""
+        known = self._staying + len(self._queue) + self._in_hand
+        return page.rows == 0 or page.next is None or (page.total is not None and page.total <= known)
+
+    def _sort(self, orders: list[OpenOrder], *, is_proof: bool) -> int:
+        """Queue what is to be cancelled, count what stays; give back how many were queued."""
+        queued = 0
+        for order in orders:
+            slot = self._work_on(order, is_proof=is_proof)
+            if slot is None:
+                self._staying += 1
+            else:
+                self._queue.append(slot)
+                queued += 1
+        return queued
+
+    def _work_on(self, order: OpenOrder, *, is_proof: bool) -> Slot | None:
+        """The slot to work on for this row, or None if it stays."""
+        if order.state not in (OrderState.OPEN, OrderState.UNKNOWN):
+            return None
+        slot = self._slots.get(order.order_id)
+        if slot is not None:
+            return self._take_up(slot) if is_proof else None
+        belongs = self._belongs(order)
+        if belongs is not Belongs.IN:
+            self.left[order.order_id] = belongs
+            return None
+        return self._slots.place(order.order_id, order)
+
+    def _take_up(self, slot: Slot) -> Slot | None:
+        """An order that was settled and is still listed, while nothing was in flight."""
+        can_try = slot.sweeps < self._sweeps
+        slot.reopen()
+        self.pause = max(self.pause, slot.sweeps)
+        if can_try:
+            slot.reads_first = False
+            return slot
+        slot.settle(None, slot.settled_s or 0.0)
+        self._stuck += 1
+        return None
+
+    def _turn_over(self) -> None:
+        """When a drain has run dry, begin the walk that may prove it."""
+        if not (self.is_finished or self._is_proving or self._queue or self._reading or self._in_hand):
+            if self._late_walks >= MOST_LATE_WALKS:
+                self.listing_error = "new orders keep appearing: something is still placing them"
+                self.is_finished = True
+                return
+            self._begin_walk()
+
+    def _conclude(self) -> None:
+        """A walk ended without work: believe it, or walk again."""
+        if self._walk.problem is not None:
+            self._doubtful_walks += 1
+            self.listing_error = self._walk.problem
+            if self._doubtful_walks >= MOST_WALKS:
+                self.is_finished = True
+            else:
+                self.pause = self._doubtful_walks
+                self._begin_walk()
+            return
+        unresolved = self._unresolved()
+        if unresolved:
+            self._is_proving = False
+            self._is_exhausted = True
+            self._queue.extend(unresolved)
+            return
+        self.listing_error = None
+        self.listing_complete = True
+        unclear = Counter(self.left.values())
+        unclear.pop(Belongs.OUT, None)
+        self.verified = self._stuck == 0 and not unclear
+        self.is_finished = True
+
+    def _unresolved(self) -> list[Slot]:
+        """Orders that may be live by our books and are not listed: to be read once more."""
+        found = []
+        for slot in self._slots:
+            if slot.outcome.may_be_live and slot.order_id not in self._walk.seen and slot.sweeps < self._sweeps:
+                slot.reopen()
+                self.pause = max(self.pause, slot.sweeps)
+                slot.reads_first = True
+                found.append(slot)
+        return found

@@ -1,0 +1,136 @@
+"""What to do after an answer, or after none. Pure: the dice are rolled elsewhere and handed in.
+
+Rules: cancels are idempotent, so sending one again is safe; what is refused for good is not repeated; an answer that was
+lost, or that does not settle the order, is resolved by reading the order, never by guessing; a read that shows the order
+open leads to another cancel while tries are left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.core.outcome import OUTCOMES_OF_WORDS, Outcome, Verdict, Word
+from engine.errors import ConfigError, CredentialError, ThrottledError, TransportError, VenueError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often, and how long to wait between. All numbers are guesses that suit an emergency, not published by a venue.
+
+    Attributes:
+        cancels: Cancels tried for one order, in one sweep.
+        reads: Reads tried in a row to resolve one order.
+        listings: Tries for one page of a listing.
+        sweeps: How often an order that a later listing still shows is taken up again.
+        first_wait_s: Longest wait before the second try; it doubles with every further one.
+        longest_wait_s: Longest wait between two tries.
+        longest_hold_s: Longest time that one answer of 429 can hold an account, whatever the venue asked for.
+        holds: How often in a row a 429 may hold the account before the account is given up.
+    """
+
+    cancels: int = 5
+    reads: int = 4
+    listings: int = 5
+    sweeps: int = 3
+    first_wait_s: float = 0.2
+    longest_wait_s: float = 5.0
+    longest_hold_s: float = 60.0
+    holds: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("cancels", "reads", "listings"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"retry: {name} must be at least 1, not {getattr(self, name)!r}")
+        for name in ("sweeps", "first_wait_s", "longest_wait_s", "longest_hold_s", "holds"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"retry: {name} must not be negative, not {getattr(self, name)!r}")
+
+    def wait_s(self, tries: int, *, roll: float) -> float:
+        """Seconds to wait after so many tries; `roll` in [0, 1) spreads them over the upper half, so that nobody marches in step."""
+        longest_s = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(tries - 1, 30))
+        return longest_s * (0.5 + 0.5 * roll)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Send the same request again, in turn, after so many seconds."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read the order by id, in turn, after so many seconds."""
+
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The order's fate is known, as far as it can be: None stands for the worst truth that the evidence allows."""
+
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The account cannot go on, and why."""
+
+    fault: str
+
+
+Step = Again | Read | Settle | Stop
+
+
+def after_cancel(came: Verdict | VenueError, *, tries: int, was_unseen: bool, retry: Retry, roll: float) -> Step:
+    """Decide what follows a cancel.
+
+    Args:
+        came: The venue's word on the order, or why there is none.
+        tries: Cancels tried so far in this sweep, this one included.
+        was_unseen: Whether an earlier one may have acted without an answer.
+        retry: How often, how long.
+        roll: In [0, 1), for the spread of the wait.
+    """
+    if isinstance(came, Verdict):
+        return Settle(OUTCOMES_OF_WORDS[came.word]) if came.word in OUTCOMES_OF_WORDS else Read()
+    if isinstance(came, CredentialError):
+        return Stop(str(came))
+    if isinstance(came, ThrottledError):
+        return Again(0.0)  # the account's hold is the wait
+    if not isinstance(came, TransportError) or (came.sent and came.status is None):
+        return Read()
+    if tries < retry.cancels:
+        return Again(retry.wait_s(tries, roll=roll))
+    return Read() if came.sent or was_unseen else Settle()
+
+
+def after_read(came: Verdict | VenueError, *, tries: int, reads: int, retry: Retry, roll: float) -> Step:
+    """Decide what follows a read of an order whose fate is not settled.
+
+    Args:
+        came: What the read shows, or why it shows nothing.
+        tries: Cancels tried so far in this sweep.
+        reads: Reads tried in a row, this one included.
+        retry: How often, how long.
+        roll: In [0, 1), for the spread of the wait.
+    """
+    if isinstance(came, Verdict):
+        if came.word is Word.OPEN:
+            return Again(retry.wait_s(max(tries, 1), roll=roll)) if tries < retry.cancels else Settle(Outcome.REJECTED)
+        if came.word in OUTCOMES_OF_WORDS:
+            return Settle(OUTCOMES_OF_WORDS[came.word])
+    if isinstance(came, CredentialError):
+        return Stop(str(came))
+    if isinstance(came, ThrottledError):
+        return Read()
+    return Read(retry.wait_s(reads, roll=roll)) if reads < retry.reads else Settle()
+
+
+def after_listing(came: VenueError, *, tries: int, retry: Retry, roll: float) -> Again | Settle | Stop:
+    """Decide what follows a page that could not be read; `Settle` gives the page up."""
+    if isinstance(came, CredentialError):
+        return Stop(str(came))
+    if isinstance(came, ThrottledError):
+        return Again(0.0)
+    return Again(retry.wait_s(tries, roll=roll)) if tries < retry.listings else Settle()

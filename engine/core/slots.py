@@ -1,0 +1,201 @@
+"""The places of a run: one slot for every order, true at every moment. Promises 1 and 3 live here.
+
+A slot is written only through its methods, and in this order: `start` just before a request may leave, `hear` when
+something (or nothing) came back, `settle` when that decides its fate. Whatever stops the run in between, the slot is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from engine.core.order import OpenOrder
+from engine.core.outcome import Outcome, OrderResult, Verdict, Word
+from engine.errors import ThrottledError, TransportError, VenueError, WireError
+
+
+class Slot:
+    """What is known of one order.
+
+    Attributes:
+        outcome: The fate as it stands; `NOT_SENT` at first.
+        is_settled: Whether nothing more is to be done for it now.
+        attempts: Cancels that may have left.
+        tries: Cancels tried in this sweep, those that never left included.
+        is_unseen: Whether an attempt may have acted without an answer, and no read has shown the order since.
+        is_refused: Whether the venue has refused a cancel of it.
+        is_acknowledged: Whether the venue has ever acknowledged a cancel of it.
+        sweeps: How often a later listing brought it back.
+        reads_first: Whether the next step is a read instead of a cancel.
+    """
+
+    __slots__ = (
+        "attempts",
+        "code",
+        "error",
+        "is_acknowledged",
+        "is_refused",
+        "is_settled",
+        "is_unseen",
+        "order",
+        "order_id",
+        "outcome",
+        "reads_first",
+        "result",
+        "sent_s",
+        "settled_s",
+        "sweeps",
+        "tries",
+    )
+
+    def __init__(self, order_id: str, order: OpenOrder | None = None) -> None:
+        self.order_id = order_id
+        self.order = order
+        self.outcome = Outcome.NOT_SENT
+        self.is_settled = False
+        self.attempts = 0
+        self.tries = 0
+        self.is_unseen = False
+        self.is_refused = False
+        self.is_acknowledged = False
+        self.sweeps = 0
+        self.reads_first = False
+        self.code: int | str | None = None
+        self.error: str | None = None
+        self.result: Any = None
+        self.sent_s: float | None = None
+        self.settled_s: float | None = None
+
+    def start(self, now_s: float) -> None:
+        """A cancel may leave from now on: until something comes back, the fate is unknown."""
+        self.tries += 1
+        self.attempts += 1
+        self.outcome = Outcome.UNKNOWN
+        self.error = "the run ended while a cancel was on its way"
+        self.code = "in_flight"
+        if self.sent_s is None:
+            self.sent_s = now_s
+
+    def hear(self, came: Verdict | VenueError) -> None:
+        """Write down what a cancel brought back; the fate is the worst that it leaves possible."""
+        if isinstance(came, Verdict):
+            self._say(came.code, came.text, came.result)
+            self.is_refused |= came.word is Word.UNSETTLED
+        elif isinstance(came, TransportError) and not came.sent:
+            self._say(came.code, str(came), None)
+            self.attempts -= 1
+            if self.attempts == 0:
+                self.sent_s = None
+        else:
+            self._say(came.code, str(came), None)
+            self.is_unseen |= isinstance(came, TransportError | WireError)
+            self.is_refused |= not isinstance(came, TransportError | WireError)
+            if isinstance(came, ThrottledError):
+                self.tries -= 1  # refused for its pace, not for the order: that is no try
+        self.outcome = self.worst
+
+    def hear_read(self, came: Verdict | VenueError) -> None:
+        """Write down what a read brought back. Only a read that shows the order lifts the doubt of an unseen attempt."""
+        if isinstance(came, Verdict):
+            if came.word is Word.OPEN:
+                self.is_unseen = False
+                self.is_refused = True
+                if self.error is None:
+                    self._say("still_open", "the venue still shows the order as open", came.result)
+            elif came.word is not Word.UNSETTLED:
+                self._say(came.code, came.text, came.result)
+        elif self.error is None:
+            self._say(came.code, str(came), None)
+        self.outcome = self.worst
+
+    def settle(self, outcome: Outcome | None, now_s: float) -> None:
+        """Write the fate; None writes the worst that the evidence leaves possible."""
+        if outcome is Outcome.CANCELLED:
+            self.is_acknowledged = True
+        if outcome is Outcome.ALREADY_CANCELLED and self.is_acknowledged:
+            outcome = Outcome.CANCELLED
+        self.outcome = self.worst if outcome is None else outcome
+        self.is_settled = True
+        self.settled_s = now_s
+        if self.outcome.is_success:
+            self.code = self.error = None
+
+    def reopen(self) -> None:
+        """A later listing shows the order although it was settled: take it up again, with fresh tries."""
+        if not self.outcome.may_be_live:
+            self._say("still_listed", f"reported as {self.outcome}, and still listed as open afterwards", None)
+            self.is_unseen = False
+            self.is_refused = True
+        self.outcome = self.worst
+        self.sweeps += 1
+        self.tries = 0
+        self.is_settled = False
+
+    @property
+    def worst(self) -> Outcome:
+        """The worst fate that the evidence so far leaves possible."""
+        if self.is_unseen:
+            return Outcome.UNKNOWN
+        return Outcome.REJECTED if self.is_refused else Outcome.NOT_SENT
+
+    def _say(self, code: int | str | None, text: str | None, result: Any) -> None:
+        self.code, self.error, self.result = code, text, result
+
+
+_WORDS = {
+    Outcome.FILLED: "too late: the order has traded",
+    Outcome.EXPIRED: "the order was closed by time, by its market's resolution or by the venue",
+    Outcome.NOT_FOUND: "the venue does not know this order under this account",
+    Outcome.REJECTED: "the venue refused, and the order may be open",
+    Outcome.UNKNOWN: "a cancel may have reached the venue, and no evidence came back",
+    Outcome.NOT_SENT: "no cancel was sent",
+}
+
+
+class Slots:
+    """All slots of one account in one run: each order once, and every place in the input that asked for it."""
+
+    def __init__(self, order_ids: Iterable[str] = ()) -> None:
+        self._slots: dict[str, Slot] = {}
+        self._places: list[Slot] = []
+        for order_id in order_ids:
+            self.place(order_id)
+
+    def place(self, order_id: str, order: OpenOrder | None = None) -> Slot:
+        """Give the next place to this order; the same id gets the same slot."""
+        slot = self._slots.get(order_id)
+        if slot is None:
+            slot = self._slots[order_id] = Slot(order_id, order)
+        self._places.append(slot)
+        return slot
+
+    def get(self, order_id: str) -> Slot | None:
+        """The slot of this order, if it has one."""
+        return self._slots.get(order_id)
+
+    def __iter__(self) -> Iterator[Slot]:
+        """Each order once, in the order in which they came."""
+        return iter(self._slots.values())
+
+    def results(self, account: str, *, start_s: float, stop: str | None = None) -> list[OrderResult]:
+        """One result for every place, in the order of the input; times count from `start_s`, and `stop` says why unsent ones are."""
+        return [_result(slot, index, account, start_s, stop) for index, slot in enumerate(self._places)]
+
+
+def _result(slot: Slot, index: int, account: str, start_s: float, stop: str | None) -> OrderResult:
+    words = _WORDS.get(slot.outcome)
+    if stop is not None and slot.outcome is Outcome.NOT_SENT:
+        words = f"no cancel was sent: {stop}"
+    return OrderResult(
+        index=index,
+        account=account,
+        order_id=slot.order_id,
+        outcome=slot.outcome,
+        code=slot.code,
+        error=slot.error or words,
+        result=slot.result,
+        attempts=slot.attempts,
+        sent_s=None if slot.sent_s is None else slot.sent_s - start_s,
+        settled_s=None if slot.settled_s is None else slot.settled_s - start_s,
+        order=slot.order,
+    )

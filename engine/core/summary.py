@@ -1,0 +1,93 @@
+"""What happened to one account, counted. The sums hold by construction: every count comes from the same list of results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.core.outcome import OrderResult, Outcome, rounded
+from engine.core.request import Belongs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSummary:
+    """The fates of all orders of one account in one call.
+
+    Attributes:
+        account: Name of the account.
+        results: One for every order: in input order, or in the order in which the run found them.
+        listing_complete: False if the open orders could not be listed to the end, so that some may have gone unseen. True where
+            no listing was asked for.
+        listing_error: Why the listing is not complete, or None.
+        verified: Whether a complete listing, read after the last cancel was answered, showed nothing left in scope. None where
+            no listing was asked for.
+        fault: Why the account stopped early, in words, or None.
+        left: Orders that were listed and not touched, each with the reason.
+        requests: Requests sent, of all kinds.
+        elapsed_s: Seconds from the call to this summary.
+    """
+
+    account: str
+    results: Sequence[OrderResult] = ()
+    listing_complete: bool = True
+    listing_error: str | None = None
+    verified: bool | None = None
+    fault: str | None = None
+    left: Mapping[str, Belongs] = field(default_factory=dict)
+    requests: int = 0
+    elapsed_s: float = 0.0
+
+    @property
+    def by_outcome(self) -> dict[Outcome, int]:
+        """How many orders ended in each outcome; outcomes that none ended in are left out."""
+        counted = Counter(result.outcome for result in self.results)
+        return {outcome: counted[outcome] for outcome in Outcome if counted[outcome]}
+
+    @property
+    def total(self) -> int:
+        """How many orders the summary accounts for."""
+        return len(self.results)
+
+    @property
+    def cancelled(self) -> int:
+        """How many ended in one of the two cancelled outcomes."""
+        return sum(count for outcome, count in self.by_outcome.items() if outcome.is_success)
+
+    @property
+    def failed(self) -> int:
+        """How many ended otherwise; not all of them are still live."""
+        return self.total - self.cancelled
+
+    @property
+    def at_risk(self) -> int:
+        """How many may still be live."""
+        return sum(count for outcome, count in self.by_outcome.items() if outcome.may_be_live)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is at risk and every listing is complete: exit code 0."""
+        return self.at_risk == 0 and self.listing_complete
+
+    def to_dict(self) -> dict[str, Any]:
+        """The documented Opinion result (`total_orders`, `cancelled`, `failed`, `results`), with our own keys beside it."""
+        by_reason = Counter(self.left.values())
+        return {
+            "total_orders": self.total,
+            "cancelled": self.cancelled,
+            "failed": self.failed,
+            "results": [result.to_dict() for result in self.results],
+            "account": self.account,
+            "total": self.total,
+            "at_risk": self.at_risk,
+            "by_outcome": {outcome.value: count for outcome, count in self.by_outcome.items()},
+            "listing_complete": self.listing_complete,
+            "listing_error": self.listing_error,
+            "verified": self.verified,
+            "fault": self.fault,
+            "left": {reason.value: by_reason[reason] for reason in Belongs if by_reason[reason]},
+            "left_unclear": {order_id: why.value for order_id, why in self.left.items() if why is not Belongs.OUT},
+            "requests": self.requests,
+            "elapsed_s": rounded(self.elapsed_s),
+        }

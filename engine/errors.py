@@ -1,0 +1,58 @@
+"""What can go wrong with a run, as classes that a caller would treat differently.
+
+One question comes first: is it the fate of an order, or a fault of the run? The fate of an order is a value (see
+`engine.core.outcome`); only a fault of the run is an exception. Foreign exceptions are mapped here once, where they enter.
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """The base of every error that the engine raises on purpose."""
+
+
+class ConfigError(EngineError):
+    """The request or the configuration cannot be used; raised before anything is sent."""
+
+
+class VenueError(EngineError):
+    """A request to a venue did not bring what it was sent for.
+
+    `code` is the venue's own code where it gave one, else a word of ours; it ends up in the report.
+    """
+
+    def __init__(self, message: str, *, code: int | str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TransportError(VenueError):
+    """No usable answer came back, and asking again may help.
+
+    `sent` says whether the request may have reached the venue; `status` is the HTTP status where there was one.
+    """
+
+    def __init__(self, message: str, *, sent: bool, code: int | str | None = None, status: int | None = None) -> None:
+        super().__init__(message, code=code)
+        self.sent = sent
+        self.status = status
+
+
+class ThrottledError(VenueError):
+    """The venue refused the request for its pace. `retry_after_s` is what the venue asked for, or None."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, code: int | str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_s = retry_after_s
+
+
+class CredentialError(VenueError):
+    """The venue refuses this key, or this place: it stops the account, not the run."""
+
+
+class WireError(VenueError):
+    """An answer without the documented shape: its status and the beginning of its body are in the message."""
+
+    def __init__(self, message: str, *, status: int | None = None, code: int | str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.status = status

@@ -1,0 +1,408 @@
+"""The story of a run: a request comes in, a report goes out. What happens in between has a room of its own.
+
+request -> check -> lanes -> listing and scheduling (turn, send, judge, resolve, sweep) -> slots -> summary -> report
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+
+from engine.core.listing import Drain, Ids, Work
+from engine.core.order import OpenOrder
+from engine.core.outcome import OrderResult, Verdict, Word
+from engine.core.plan import AccountPlan, Plan, requests_for
+from engine.core.quota import Window
+from engine.core.report import RunReport
+from engine.core.request import Account, Belongs, Scope, checked_id, checked_ids, checked_seconds
+from engine.core.retry import Read, Retry, after_read
+from engine.core.slots import Slots
+from engine.core.summary import CancelSummary
+from engine.errors import ConfigError, TransportError, VenueError
+from engine.log import new_log
+from engine.pacing import Lanes
+from engine.paging import walk_open_orders
+from engine.resolving import read_order
+from engine.scheduling import Pull
+from engine.sending import Sender
+from engine.venues.base import Transport, Venue
+from engine.venues.http import HttpTransport
+
+EVERYTHING = Scope()
+
+
+class Progress:
+    """A window on a call that is under way, and the way to stop it with its result.
+
+    Hand a fresh one to a call. `report()` is true at any moment, also after the calling task was cancelled; `stop()` makes the
+    call return what is known by then.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[AccountCall] = []
+        self._scopes: set[anyio.CancelScope] = set()
+        self._is_stopped = False
+        self._run_id = ""
+
+    def report(self) -> RunReport:
+        """The report as it stands now."""
+        elapsed_s = max((part.elapsed_s for part in self._parts), default=0.0)
+        return RunReport(
+            run_id=self._run_id, accounts={part.account.name: part.summarise() for part in self._parts}, elapsed_s=elapsed_s
+        )
+
+    def stop(self) -> None:
+        """Let the call return soon: nothing more is sent, and answers on their way get a short grace."""
+        self._is_stopped = True
+        for scope in self._scopes:
+            scope.cancel()
+
+    def _join(self, run_id: str, parts: list[AccountCall], scope: anyio.CancelScope) -> None:
+        self._run_id = run_id
+        self._parts.extend(parts)
+        self._scopes.add(scope)
+        if self._is_stopped:
+            scope.cancel()
+
+
+class AccountCall:
+    """One account's part in one call: its slots, its work, and how to sum them up at any moment."""
+
+    def __init__(self, account: Account, sender: Sender, slots: Slots, work: Work) -> None:
+        self.account = account
+        self.sender = sender
+        self.slots = slots
+        self.work = work
+        self.pull: Pull | None = None
+        self._start_s = anyio.current_time()
+        self._end_s: float | None = None
+        self._stop: str | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the call, or for as long as it took."""
+        return (anyio.current_time() if self._end_s is None else self._end_s) - self._start_s
+
+    def end(self, stop: str | None) -> None:
+        """The call is over; `stop` says what ended it, if it did not end by itself."""
+        self._end_s = anyio.current_time()
+        self._stop = stop
+
+    def summarise(self) -> CancelSummary:
+        """The summary as it stands."""
+        fault = None if self.pull is None else self.pull.fault
+        stop = fault or self._stop
+        drain = self.work if isinstance(self.work, Drain) else None
+        return CancelSummary(
+            account=self.account.name,
+            results=self.slots.results(self.account.name, start_s=self._start_s, stop=stop),
+            listing_complete=drain is None or drain.listing_complete,
+            listing_error=None if drain is None or drain.listing_complete else drain.listing_error or stop or "not finished",
+            verified=None if drain is None else drain.verified,
+            fault=fault,
+            left={} if drain is None else dict(drain.left),
+            requests=self.sender.requests,
+            elapsed_s=self.elapsed_s,
+        )
+
+
+class CancelEngine:
+    """Takes resting orders off the book of a venue, and says what became of each.
+
+    Safe to use from many tasks of one event loop; one pool of connections and one set of limits serve all of its calls.
+
+    Args:
+        venue: Where the orders rest, such as `Opinion()`.
+        transport: What moves the bytes; over HTTP unless given. One that is given is not closed.
+        retry: How often, how long.
+        in_flight: Most requests on their way for one account.
+        active_accounts: Most accounts of a `mass_cancel` that are worked on at a time.
+        grace_s: How long answers on their way are waited for after a stop.
+        dice: Spreads the waits between tries; give a seeded one to repeat a run exactly.
+
+    Raises:
+        ConfigError: an argument cannot be used.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        *,
+        transport: Transport | None = None,
+        retry: Retry | None = None,
+        in_flight: int = 64,
+        active_accounts: int = 256,
+        grace_s: float = 0.5,
+        dice: random.Random | None = None,
+    ) -> None:
+        for name, value in (("in_flight", in_flight), ("active_accounts", active_accounts)):
+            if type(value) is not int or value < 1:
+                raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r}")
+        if not 0 <= grace_s < math.inf:
+            raise ConfigError(f"grace_s must not be negative, not {grace_s!r}")
+        self._venue = venue
+        self._transport = transport
+        self._owns_transport = transport is None
+        self._retry = retry or Retry()
+        self._in_flight = in_flight
+        self._active_accounts = active_accounts
+        self._grace_s = grace_s
+        self._roll = (dice or random.Random()).random  # noqa: S311  # spreads waits; guards nothing
+        self._lanes = Lanes(venue.limits, retry=self._retry)
+
+    async def __aenter__(self) -> Self:
+        if self._transport is None:
+            self._transport = HttpTransport()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._owns_transport and self._transport is not None:
+            with anyio.CancelScope(shield=True):
+                await self._transport.aclose()
+            self._transport = None
+
+    # --- the calls
+
+    async def cancel_order(
+        self, account: Account, order_id: str, *, deadline_s: float | None = None, progress: Progress | None = None
+    ) -> OrderResult:
+        """Cancel one order and say what became of it.
+
+        Raises:
+            ConfigError: the request cannot be used; nothing was sent. Nothing else: a refusal is an outcome.
+        """
+        summary = await self.cancel_orders(account, [checked_id(order_id)], deadline_s=deadline_s, progress=progress)
+        return summary.results[0]
+
+    async def cancel_orders(
+        self, account: Account, order_ids: Iterable[str], *, deadline_s: float | None = None, progress: Progress | None = None
+    ) -> CancelSummary:
+        """Cancel these orders; `results[i]` is the fate of the i-th, and an id given twice is sent once.
+
+        Raises:
+            ConfigError: the request cannot be used; nothing was sent. Nothing else.
+        """
+        slots = Slots(checked_ids(order_ids))
+        report = await self._call([account], EVERYTHING, lambda: (slots, Ids(slots)), deadline_s, progress)
+        return report.accounts[account.name]
+
+    async def cancel_all(
+        self, account: Account, scope: Scope = EVERYTHING, *, deadline_s: float | None = None, progress: Progress | None = None
+    ) -> CancelSummary:
+        """Take every open order in the scope off the book, and list again until a complete listing shows none left.
+
+        Raises:
+            ConfigError: the request cannot be used; nothing was sent. Nothing else.
+        """
+        return (await self.mass_cancel([account], scope, deadline_s=deadline_s, progress=progress)).accounts[account.name]
+
+    async def mass_cancel(
+        self,
+        accounts: Iterable[Account],
+        scope: Scope = EVERYTHING,
+        *,
+        deadline_s: float | None = None,
+        progress: Progress | None = None,
+    ) -> RunReport:
+        """Do a `cancel_all` for every account, side by side; the report holds them in input order.
+
+        Raises:
+            ConfigError: the request cannot be used; nothing was sent. Nothing else.
+        """
+        return await self._call(list(accounts), scope, lambda: self._new_drain(scope), deadline_s, progress)
+
+    async def plan(self, accounts: Iterable[Account], scope: Scope = EVERYTHING, *, deadline_s: float | None = None) -> Plan:
+        """Say what a `mass_cancel` would do, from a listing alone; sends no cancel.
+
+        Raises:
+            ConfigError: the request cannot be used. A listing that fails is part of the plan.
+        """
+        accounts = self._checked(list(accounts), scope)
+        plans: dict[str, AccountPlan] = {}
+
+        async def plan_one(account: Account) -> None:
+            plans[account.name] = await self._plan_one(account, scope, checked_seconds("deadline_s", deadline_s))
+
+        async with anyio.create_task_group() as tasks:
+            for account in accounts:
+                tasks.start_soon(plan_one, account)
+        return Plan(accounts={account.name: plans[account.name] for account in accounts})
+
+    async def open_orders(
+        self, account: Account, scope: Scope = EVERYTHING, *, deadline_s: float | None = None
+    ) -> AsyncIterator[OpenOrder]:
+        """Every open order in the scope, each once, as its page comes. Ends only if the whole listing was read.
+
+        Raises:
+            ConfigError: the request cannot be used; nothing was sent.
+            VenueError: the listing could not be read to its end, or not within the deadline.
+        """
+        self._checked([account], scope)
+        bound_s = checked_seconds("deadline_s", deadline_s)
+        until_s = math.inf if bound_s is None else anyio.current_time() + bound_s
+        orders = walk_open_orders(self._sender(account, new_log()), scope, retry=self._retry, roll=self._roll)
+        while True:
+            with anyio.CancelScope(deadline=until_s) as bound:
+                order = await anext(orders, None)
+            if bound.cancelled_caught:
+                raise TransportError(f"the open orders were not read to the end within {bound_s:g} s", sent=True, code="deadline")
+            if order is None:
+                return
+            if self._venue.belongs(scope, order) is Belongs.IN:
+                yield order
+
+    async def get_order(self, account: Account, order_id: str, *, deadline_s: float | None = None) -> OpenOrder | None:
+        """The order as the venue shows it, or None if the venue does not know it under this account.
+
+        Raises:
+            ConfigError: the request cannot be used; nothing was sent.
+            VenueError: the venue gave no usable answer, or none within the deadline.
+        """
+        self._checked([account])
+        checked_id(order_id)
+        bound_s = checked_seconds("deadline_s", deadline_s)
+        with anyio.move_on_after(bound_s):
+            came = await self._read(self._sender(account, new_log()), order_id)
+            if isinstance(came, VenueError):
+                raise came
+            if came.order is None and came.word is not Word.NOT_FOUND:
+                raise VenueError(f"order {order_id}: {came.text}", code=came.code)
+            return came.order
+        raise TransportError(f"order {order_id} was not read within {bound_s:g} s", sent=True, code="deadline")
+
+    # --- how
+
+    async def _call(
+        self,
+        accounts: list[Account],
+        scope: Scope,
+        new_work: Callable[[], tuple[Slots, Work]],
+        deadline_s: float | None,
+        progress: Progress | None,
+    ) -> RunReport:
+        """Check, then work on every account until all are done or the call is stopped, then report."""
+        accounts = self._checked(accounts, scope)
+        bound_s = checked_seconds("deadline_s", deadline_s)
+        run_id = uuid.uuid4().hex[:12]
+        log = new_log(run_id=run_id)
+        parts = [AccountCall(account, self._sender(account, log), *new_work()) for account in accounts]
+        progress = progress or Progress()
+        stop: str | None = "the calling task was cancelled"
+        try:
+            with anyio.move_on_after(bound_s) as bound:
+                progress._join(run_id, parts, bound)  # noqa: SLF001  # the other half of the same story
+                await self._work_on(parts, scope, log)
+            stop = None
+            if bound.cancelled_caught:
+                stop = "stopped by the caller" if progress._is_stopped else "the deadline came first"  # noqa: SLF001
+        finally:
+            for part in parts:
+                part.end(stop)
+        report = progress.report()
+        log.info("run", accounts=len(parts), total=report.total, cancelled=report.cancelled, at_risk=report.at_risk, stop=stop)
+        return report
+
+    async def _work_on(self, parts: list[AccountCall], scope: Scope, log: Any) -> None:
+        """Work on all accounts, a bounded number at a time, in input order."""
+        waiting = iter(parts)
+
+        async def work() -> None:
+            for part in waiting:
+                part.pull = Pull(
+                    part.sender, part.work, scope, retry=self._retry, in_flight=self._in_flight, roll=self._roll, log=log
+                )
+                await part.pull.run()
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(min(self._active_accounts, len(parts))):
+                tasks.start_soon(work)
+
+    async def _plan_one(self, account: Account, scope: Scope, bound_s: float | None) -> AccountPlan:
+        sender = self._sender(account, new_log())
+        orders: list[OpenOrder] = []
+        left: dict[str, Belongs] = {}
+        problem: str | None = "the deadline came first"
+        with anyio.move_on_after(bound_s):
+            try:
+                async for order in walk_open_orders(sender, scope, retry=self._retry, roll=self._roll):
+                    belongs = self._venue.belongs(scope, order)
+                    if belongs is Belongs.IN:
+                        orders.append(order)
+                    else:
+                        left[order.order_id] = belongs
+                problem = None
+            except VenueError as error:
+                problem = str(error)
+        requests = requests_for(len(orders), len(left), self._venue.page_rows)
+        return AccountPlan(
+            account=account.name,
+            orders=tuple(orders),
+            left=left,
+            listing_complete=problem is None,
+            listing_error=problem,
+            requests=requests,
+            least_time_s=self._venue.limits.least_time_s(requests),
+        )
+
+    async def _read(self, sender: Sender, order_id: str) -> Verdict | VenueError:
+        """Read one order, again and again where that may help."""
+        reads = 0
+        while True:
+            reads += 1
+            granted = await sender.lane.wait_turn(lambda: order_id)
+            if granted is None:  # pragma: no cover  # the choice above never declines
+                raise AssertionError
+            came = await read_order(sender, order_id, granted[1])
+            if isinstance(came, Verdict) and (came.order is not None or came.word is Word.NOT_FOUND):
+                return came
+            step = after_read(came, tries=0, reads=reads, retry=self._retry, roll=self._roll())
+            if not isinstance(step, Read):
+                return came
+            await anyio.sleep(step.after_s)
+
+    def _new_drain(self, scope: Scope) -> tuple[Slots, Drain]:
+        slots, venue = Slots(), self._venue
+        windows = [quota.requests for quota in venue.limits.per_account if isinstance(quota, Window)]
+        drain = Drain(
+            slots,
+            lambda order: venue.belongs(scope, order),
+            first=venue.first_cursor,
+            cursor_at=venue.cursor_at,
+            ahead=min([self._in_flight, *windows]),
+            sweeps=self._retry.sweeps,
+        )
+        return slots, drain
+
+    def _sender(self, account: Account, log: Any) -> Sender:
+        if self._transport is None:
+            raise ConfigError("the engine is not open: use `async with CancelEngine(...) as engine`")
+        lane = self._lanes.of(self._venue.identity(account))
+        return Sender(self._venue, account, lane, self._transport, grace_s=self._grace_s, log=log)
+
+    def _checked(self, accounts: list[Account], scope: Scope | None = None) -> list[Account]:
+        """The accounts, if this engine can use them and the scope.
+
+        Raises:
+            ConfigError: one cannot be used, or two have the same name.
+        """
+        names = set()
+        if scope is not None and not isinstance(scope, Scope):
+            raise ConfigError(f"scope must be a Scope, not {type(scope).__name__}")
+        for account in accounts:
+            if not isinstance(account, Account):
+                raise ConfigError(f"an account must be an Account, not {type(account).__name__}")
+            if account.name in names:
+                raise ConfigError(f"two accounts are named {account.name!r}; the report could not tell them apart")
+            if account.venue not in (None, self._venue.name):
+                raise ConfigError(f"account {account.name!r} is for {account.venue}, and this engine holds {self._venue.name}")
+            names.add(account.name)
+            self._venue.check(account, scope)
+        return accounts
+
+

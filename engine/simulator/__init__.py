@@ -1,0 +1,42 @@
+"""The venues' other side: books with a ground-truth ledger, real wire protocols, limits enforced, faults on script or by dice.
+
+Called in memory under a virtual clock by tests, served over real HTTP for demo, drills and benchmarks.
+"""
+
+from engine.simulator.clock import ClockStuckError, VirtualClockLoop, new_virtual_clock_loop
+from engine.simulator.faults import Fault, FaultPlan, FaultRule
+from engine.simulator.ledger import BookOrder, BookState, Change, Ledger, RequestRecord
+from engine.simulator.memory import MemoryTransport
+from engine.simulator.opinion import FAULTS, OpinionRules, OpinionSimulator
+from engine.simulator.redirects import RedirectTarget
+from engine.simulator.script import Drift
+from engine.simulator.server import SimulatorServer, serve
+from engine.simulator.venue import SimulatedAccount, SimulatedVenue
+from engine.simulator.wire import Ask, Manner, Reply
+
+__all__ = [
+    "FAULTS",
+    "Ask",
+    "BookOrder",
+    "BookState",
+    "Change",
+    "ClockStuckError",
+    "Drift",
+    "Fault",
+    "FaultPlan",
+    "FaultRule",
+    "Ledger",
+    "Manner",
+    "MemoryTransport",
+    "OpinionRules",
+    "OpinionSimulator",
+    "RedirectTarget",
+    "Reply",
+    "RequestRecord",
+    "SimulatedAccount",
+    "SimulatedVenue",
+    "SimulatorServer",
+    "VirtualClockLoop",
+    "new_virtual_clock_loop",
+    "serve",
+]

@@ -1,0 +1,121 @@
+"""The port between the stages and a venue. A venue turns intentions into requests and answers into values; it never sends.
+
+Rules that every venue follows:
+
+1. A decoder returns a value or raises a `VenueError`; any bytes at all are allowed in.
+2. An answer that does not have the documented shape is a `WireError`, never a value shaped like success.
+3. `read_cancel` says `CANCELLED` only for the venue's documented acknowledgement of that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from engine.core.listing import Page
+from engine.core.order import OpenOrder
+from engine.core.outcome import Verdict
+from engine.core.quota import Limits
+from engine.core.request import Account, Belongs, Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One request, ready to be sent: the bytes are final, so that a signature over them stays true.
+
+    `url` is absolute and already escaped.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """One complete answer. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Transport(Protocol):
+    """Moves one request and its answer. Has no opinion about either, does not retry, does not follow redirects."""
+
+    async def send(self, request: HttpRequest, *, on_sent: Callable[[], None]) -> HttpAnswer:
+        """Send the request and wait for the whole answer, for as long as the caller lets it.
+
+        `on_sent` is called once, at the moment the request starts to leave on a connection that is already open; what
+        fails before that moment has not reached the venue.
+
+        Raises:
+            TransportError: no complete answer came back; `.sent` says whether the request may have arrived. Nothing else,
+                except the cancellation of the caller.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection. Sending afterwards is a mistake of the caller."""
+        ...
+
+
+class Venue(Protocol):
+    """What the stages need to know of a venue. `wall_s` is Unix time, for what a venue dates; nothing else here has a clock."""
+
+    name: str
+    base_url: str
+    limits: Limits
+    timeout_s: float
+    first_cursor: str
+    page_rows: int
+
+    def check(self, account: Account, scope: Scope | None = None) -> None:
+        """Refuse what this venue cannot use.
+
+        Raises:
+            ConfigError: the account's credentials, or a condition of the scope, are not this venue's.
+        """
+        ...
+
+    def identity(self, account: Account) -> Hashable:
+        """Equal for accounts that share their limits."""
+        ...
+
+    def secrets(self, account: Account) -> tuple[str, ...]:
+        """What must never be shown, should an answer repeat it."""
+        ...
+
+    def belongs(self, scope: Scope, order: OpenOrder) -> Belongs:
+        """Whether the order belongs to the scope, as this venue names its markets."""
+        ...
+
+    def cancel_request(self, account: Account, order_id: str) -> HttpRequest:
+        """The request that cancels one order."""
+        ...
+
+    def read_cancel(self, answer: HttpAnswer, *, wall_s: float) -> Verdict:
+        """The word on that order, or a `VenueError`."""
+        ...
+
+    def page_request(self, account: Account, scope: Scope, cursor: str) -> HttpRequest:
+        """The request for one page of the open orders, narrowed to the scope as far as the venue can."""
+        ...
+
+    def read_page(self, answer: HttpAnswer, cursor: str, *, wall_s: float) -> Page:
+        """That page, or a `VenueError`."""
+        ...
+
+    def cursor_at(self, position: int, rows: int) -> str:
+        """Cursor of the page that holds the row at this position (from 0), pages holding `rows` rows."""
+        ...
+
+    def order_request(self, account: Account, order_id: str) -> HttpRequest:
+        """The request that reads one order."""
+        ...
+
+    def read_order(self, answer: HttpAnswer, order_id: str, *, wall_s: float) -> Verdict:
+        """The word on that order and the order itself, or a `VenueError`."""
+        ...

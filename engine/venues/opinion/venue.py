@@ -1,0 +1,150 @@
+"""Opinion as the stages see it: the wire, the limits and the caller's choices, put together. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+from engine.core.listing import Page
+from engine.core.order import OpenOrder, Side
+from engine.core.outcome import Verdict
+from engine.core.quota import Limits
+from engine.core.request import Account, Belongs, Scope, checked_seconds
+from engine.errors import ConfigError
+from engine.venues.base import HttpAnswer, HttpRequest
+from engine.venues.opinion import wire
+from engine.venues.opinion.limits import PUBLISHED, UNLIMITED
+
+PRODUCTION = "https://openapi.opinion.trade"
+"""Source: "Production server" of the developer guide, opinion-open-api/auth (read 2026-11-20). The SDK's README names
+https://proxy.opinion.trade:8443 instead; both are documented, and `base_url` takes either."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionKey:
+    """The key of one user. Never the builder's key, which cannot cancel.
+
+    Raises:
+        ConfigError: blank, or not what an HTTP header can carry. The message does not show the key.
+    """
+
+    api_key: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        key = self.api_key
+        if not isinstance(key, str) or not key.strip():
+            raise ConfigError("an Opinion key must be text that is not blank")
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ConfigError("an Opinion key must be printable ASCII without spaces; check for a stray line end")
+
+
+class Opinion:
+    """The venue Opinion.
+
+    Args:
+        base_url: With or without `/openapi` at its end.
+        limits: What to keep within; `limits.PUBLISHED` unless given, `limits.BUILDER` for builder mode, None for no limits.
+        timeout_s: Bound of one request, answer included.
+        open_statuses: Status numbers that count as open; more than 1 (pending) only if the venue has told you so.
+        side_numbers: What `side` means as a number in listings.
+        include_group: Whether `Scope(market=...)` may also name the group (root market) that an order's market belongs to.
+            Whether the venue itself matches them is not documented, so the listing is then not narrowed by market at all.
+        allow_http: Lets `base_url` be `http://` for another machine, where something else keeps the key secret on the way.
+
+    Raises:
+        ConfigError: an argument cannot be used.
+    """
+
+    name = "opinion"
+    first_cursor = wire.FIRST_PAGE
+    page_rows = wire.PAGE_SIZE
+
+    def __init__(
+        self,
+        base_url: str = PRODUCTION,
+        *,
+        limits: Limits | None = PUBLISHED,
+        timeout_s: float = 10.0,
+        open_statuses: tuple[int, ...] = (1,),
+        side_numbers: Mapping[int, Side] = wire.SIDES,
+        include_group: bool = False,
+        allow_http: bool = False,
+    ) -> None:
+        self.base_url = wire.checked_base_url(base_url, allow_http=allow_http)
+        self.limits = UNLIMITED if limits is None else limits
+        self.timeout_s = checked_seconds("timeout_s", timeout_s) or 10.0
+        if not open_statuses or any(type(status) is not int or status < 1 for status in open_statuses):
+            raise ConfigError(f"open_statuses must be the venue's status numbers, not {open_statuses!r}")
+        self._open_statuses = tuple(open_statuses)
+        self._side_numbers = dict(side_numbers)
+        self._include_group = include_group
+
+    def __repr__(self) -> str:
+        return f"Opinion({self.base_url!r})"
+
+    def check(self, account: Account, scope: Scope | None = None) -> None:
+        """Refuse credentials that are not an `OpinionKey`, and conditions that can match nothing here.
+
+        Raises:
+            ConfigError: see above.
+        """
+        if not isinstance(account.credentials, OpinionKey):
+            kind = type(account.credentials).__name__
+            raise ConfigError(f"account {account.name!r} needs an OpinionKey for Opinion, not {kind}")
+        if scope is None:
+            return
+        market = scope.market
+        if market is not None and not (isinstance(market, str) and market.isascii() and market.isdigit() and int(market) > 0):
+            raise ConfigError(f"a market of Opinion is a positive number, not {market!r}")
+        if scope.asset is not None and str(scope.asset).lower() not in ("yes", "no"):
+            raise ConfigError(f"an asset of Opinion is 'yes' or 'no', not {scope.asset!r}")
+
+    def identity(self, account: Account) -> Hashable:
+        """The key: the venue counts by key."""
+        return self._key(account)
+
+    def secrets(self, account: Account) -> tuple[str, ...]:
+        """The key."""
+        return (self._key(account),)
+
+    def belongs(self, scope: Scope, order: OpenOrder) -> Belongs:
+        """Whether the order belongs to the scope; a market is named by its own id, and by its group's if so chosen."""
+        return scope.belongs(order, markets=(order.market, order.group) if self._include_group else None)
+
+    def cancel_request(self, account: Account, order_id: str) -> HttpRequest:
+        """The request that cancels one order; Opinion has no other cancel."""
+        return wire.cancel_request(self.base_url, self._key(account), order_id)
+
+    def read_cancel(self, answer: HttpAnswer, *, wall_s: float) -> Verdict:
+        """The word on that order, or a `VenueError`."""
+        return wire.read_cancel(answer, wall_s=wall_s)
+
+    def page_request(self, account: Account, scope: Scope, cursor: str) -> HttpRequest:
+        """The request for one page of the open orders, narrowed by market."""
+        market = None if self._include_group else scope.market
+        return wire.page_request(
+            self.base_url, self._key(account), page=cursor, market=market, statuses=self._open_statuses  # type: ignore[arg-type]  # text by now
+        )
+
+    def read_page(self, answer: HttpAnswer, cursor: str, *, wall_s: float) -> Page:
+        """That page, or a `VenueError`."""
+        return wire.read_page(answer, page=cursor, wall_s=wall_s, side_numbers=self._side_numbers)
+
+    def cursor_at(self, position: int, rows: int) -> str:
+        """Number of the page that holds the row at this position."""
+        return str(position // rows + 1)
+
+    def order_request(self, account: Account, order_id: str) -> HttpRequest:
+        """The request that reads one order."""
+        return wire.order_request(self.base_url, self._key(account), order_id)
+
+    def read_order(self, answer: HttpAnswer, order_id: str, *, wall_s: float) -> Verdict:
+        """The word on that order and the order itself, or a `VenueError`."""
+        return wire.read_order(answer, order_id, wall_s=wall_s, side_numbers=self._side_numbers)
+
+    @staticmethod
+    def _key(account: Account) -> str:
+        credentials = account.credentials
+        if not isinstance(credentials, OpinionKey):
+            raise ConfigError(f"account {account.name!r} needs an OpinionKey for Opinion")
+        return credentials.api_key

@@ -1,0 +1,367 @@
+"""Opinion's wire: bytes to meaning and back. Pure; knows nothing of time, limits or networks.
+
+Where the venue's own sources disagree, the reading here is the one that cannot call a live order cancelled. The rules:
+
+1. A cancel is acknowledged only by HTTP 2xx, a JSON object, code exactly 0 and `result.result` exactly true.
+2. `errno`/`errmsg` and `code`/`msg` are read alike; where both are present and disagree, nothing is acknowledged.
+3. A listing or a read with any other code than 0, or with another shape, is an error, never an empty result.
+4. Ids and totals may be text or numbers; fields that are not known are ignored.
+
+Source: packages opinion-clob-sdk 0.7.0 and opinion-api 0.4.0, https://docs.opinion.trade/developer-guide/opinion-open-api
+(overview, models, pagination, rate-limiting) and ccxt 4.5.90 `prediction/opinion.py` (all read 2026-11-20).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+from urllib.parse import quote, urlencode, urlsplit
+
+from engine.core.listing import Page
+from engine.core.order import OpenOrder, OrderState, Side
+from engine.core.outcome import WORDS_OF_STATES, Verdict, Word
+from engine.errors import ConfigError, CredentialError, ThrottledError, TransportError, WireError
+from engine.venues.base import HttpAnswer, HttpRequest
+
+CHAIN_ID = "56"
+"""BNB Chain, the only one the venue accepts. Source: opinion-clob-sdk 0.7.0, `sdk.py` line 32."""
+
+PAGE_SIZE = 20
+"""Most rows of a page. Source: developer guide, opinion-open-api/pagination."""
+
+FIRST_PAGE = "1"
+
+STATES = {
+    1: OrderState.OPEN,
+    2: OrderState.FILLED,
+    3: OrderState.CANCELLED,
+    4: OrderState.EXPIRED,
+    5: OrderState.EXPIRED,
+}
+"""Status numbers; 5 is "failed", which closes the order as expiry does. 6 and 7 are declared and not explained, so they prove
+nothing. Source: opinion-api 0.4.0, `api/prediction_market_api.py` line 1284."""
+
+SIDES = {1: Side.BUY, 2: Side.SELL}
+"""Numbers of `side` in listings. Source: opinion-api 0.4.0, `models/v2_order_data.py` line 42. One sample elsewhere hints at
+0 for Buy, so the number alone never establishes a side."""
+
+SIDE_WORDS = {"buy": Side.BUY, "sell": Side.SELL}
+
+KEY_CODES = {401, 11001, 11002}
+"""The key is bad. Source: error table of the older Open API documentation; ccxt 4.5.90, lines 135-136."""
+
+PLACE_CODES = {10403}
+"""The place the request comes from is blocked. Source: ccxt 4.5.90, line 134."""
+
+THROTTLE_CODES = {429}
+NOT_FOUND_CODES = {404, 10607}
+"""10607 stands only in a third-party fixture (opinion-trade-sdk, `src/models.rs`), so it is used for reads alone, and only
+together with a proof that the venue is there at all."""
+
+BUSY_STATUSES = {403, 408, 425}
+"""HTTP statuses, beside all from 500 on, after which asking again may help. A 403 without the geo-block's code is somebody's
+firewall."""
+
+
+def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
+    """The address in front of `/openapi`, from either spelling of it: with `/openapi` at its end or without.
+
+    Raises:
+        ConfigError: it is no http(s) address of a host, carries a user, a query or a fragment, or would send the key in the
+            clear to another machine.
+    """
+    if not isinstance(base_url, str) or not base_url.strip():
+        raise ConfigError("base_url is empty; use https://openapi.opinion.trade")
+    if base_url != base_url.strip() or not base_url.isprintable() or " " in base_url:
+        raise ConfigError(f"base_url holds white space or control characters: {base_url!r}")
+    try:
+        parts = urlsplit(base_url)
+        port_is_good = parts.port is None or 0 < parts.port < 65536
+    except ValueError as error:
+        raise ConfigError(f"base_url is no address: {base_url!r} ({error})") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_good:
+        raise ConfigError(f"base_url must look like https://openapi.opinion.trade, not {base_url!r}")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ConfigError("base_url must carry no user, password, query or fragment; the key goes into OpinionKey")
+    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
+        raise ConfigError(f"base_url {base_url!r} would send keys in the clear; use https:// (http:// is for this machine only)")
+    path = parts.path.rstrip("/").removesuffix("/openapi")
+    if "/openapi" in path:
+        raise ConfigError(f"base_url names /openapi twice: {base_url!r}")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+# --- requests
+
+
+def cancel_request(base_url: str, api_key: str, order_id: str) -> HttpRequest:
+    """`POST /openapi/order/cancel`. Source: opinion-api 0.4.0, `api/prediction_market_api.py` line 1259."""
+    return HttpRequest(
+        method="POST",
+        url=f"{base_url}/openapi/order/cancel",
+        headers={"apikey": api_key, "Accept": "application/json", "Content-Type": "application/json"},
+        body=json.dumps({"orderId": order_id}).encode(),
+    )
+
+
+def page_request(base_url: str, api_key: str, *, page: str, market: str | None, statuses: tuple[int, ...]) -> HttpRequest:
+    """`GET /openapi/order`, parameters in the order of the official client. Source: the same file, lines 1277-1608."""
+    query = {"page": page, "limit": str(PAGE_SIZE)}
+    if market is not None:
+        query["marketId"] = market
+    query |= {"chainId": CHAIN_ID, "status": ",".join(map(str, statuses))}
+    return HttpRequest(
+        method="GET",
+        url=f"{base_url}/openapi/order?{urlencode(query)}",
+        headers={"apikey": api_key, "Accept": "application/json"},
+    )
+
+
+def order_request(base_url: str, api_key: str, order_id: str) -> HttpRequest:
+    """`GET /openapi/order/{orderId}`, the id escaped into one path segment. Source: the same file, line 1885."""
+    return HttpRequest(
+        method="GET",
+        url=f"{base_url}/openapi/order/{_segment(order_id)}",
+        headers={"apikey": api_key, "Accept": "application/json"},
+    )
+
+
+def _segment(order_id: str) -> str:
+    """Escape one path segment; dots alone would be taken for a folder, and so are escaped too."""
+    return quote(order_id, safe="") if order_id.strip(".") else order_id.replace(".", "%2E")
+
+
+# --- answers
+
+
+def read_cancel(answer: HttpAnswer, *, wall_s: float) -> Verdict:
+    """The venue's word on the one order of a cancel.
+
+    Raises:
+        CredentialError, ThrottledError, TransportError, WireError: as `_envelope`.
+    """
+    code, text, result, is_agreed = _envelope(answer, wall_s=wall_s)
+    if code != 0 or not is_agreed:
+        return Verdict(word=Word.UNSETTLED, code=code, text=text or f"the venue answered code {code}", result=result)
+    if not 200 <= answer.status < 300:
+        return Verdict(word=Word.UNSETTLED, code=answer.status, text=f"HTTP {answer.status} with code 0", result=result)
+    if not isinstance(result, dict) or not isinstance(result.get("result"), bool):
+        raise _wire_error(answer, "a cancel was answered without the documented result")
+    if result["result"]:
+        return Verdict(word=Word.CANCELLED, result=result)
+    return Verdict(word=Word.UNSETTLED, code="result_false", text="the venue did not cancel it by this request", result=result)
+
+
+def read_page(answer: HttpAnswer, *, page: str, wall_s: float, side_numbers: Mapping[int, Side]) -> Page:
+    """One page of a listing. A null list is an empty one only if the total does not contradict it, which the walk checks.
+
+    Raises:
+        CredentialError, ThrottledError, TransportError, WireError: as `_envelope`; any code but 0 is a `WireError`.
+    """
+    result = _good_result(answer, "the listing", wall_s=wall_s)
+    rows = result.get("list")
+    if rows is None and "list" in result:
+        rows = []
+    if not isinstance(rows, list):
+        raise _wire_error(answer, "the listing came without its list")
+    orders = [order for row in rows if (order := read_row(row, side_numbers)) is not None]
+    total = _whole(result.get("total"))
+    return Page(
+        orders=tuple(orders),
+        unreadable=len(rows) - len(orders),
+        total=total,
+        next=str(int(page) + 1) if rows else None,
+    )
+
+
+def read_order(answer: HttpAnswer, order_id: str, *, wall_s: float, side_numbers: Mapping[int, Side]) -> Verdict:
+    """The venue's word on one order, from a read by id; `order` holds what it shows.
+
+    Raises:
+        CredentialError, ThrottledError, TransportError, WireError: as `_envelope`; also when the answer is about another order.
+    """
+    code, text, result, is_agreed = _envelope(answer, wall_s=wall_s)
+    if code in NOT_FOUND_CODES and is_agreed:
+        return Verdict(word=Word.NOT_FOUND, code=code, text=text or "order not found", result=result)
+    if code != 0 or not is_agreed or not 200 <= answer.status < 300:
+        return Verdict(word=Word.UNSETTLED, code=code or answer.status, text=text or f"HTTP {answer.status}", result=result)
+    row = (result.get("orderData") or result.get("data")) if isinstance(result, dict) else None
+    order = read_row(row, side_numbers)
+    if order is None or order.order_id != order_id:
+        raise _wire_error(answer, "a read was answered without the order that was asked for")
+    word = WORDS_OF_STATES[order.state]
+    evidence = {key: value for key, value in (row or {}).items() if key in _EVIDENCE}
+    if word is Word.UNSETTLED:
+        text = f"the venue shows a status that says nothing: {str(evidence.get('status'))[:40]!r}"
+        return Verdict(word=word, code="status_unknown", text=text, result=evidence, order=order)
+    return Verdict(word=word, code=None if word is Word.ALREADY_CANCELLED else word.value, result=evidence, order=order)
+
+
+_EVIDENCE = {"orderId", "status", "statusEnum", "filledShares", "filledAmount"}
+
+
+def read_row(row: object, side_numbers: Mapping[int, Side]) -> OpenOrder | None:
+    """An order row, or None if it names no order."""
+    if not isinstance(row, dict):
+        return None
+    order_id = _text_id(row.get("orderId")) or _text_id(row.get("transNo"))
+    if order_id is None:
+        return None
+    created_s = _whole(row.get("createdAt"))
+    return OpenOrder(
+        order_id=order_id,
+        state=_state(row),
+        side=_side(row, side_numbers),
+        market=_market(row.get("marketId")),
+        group=_market(row.get("rootMarketId")),
+        asset=_asset(row.get("outcomeSideEnum")),
+        price=_decimal(row.get("price")),
+        size=_decimal(row.get("orderShares")),
+        filled=_decimal(row.get("filledShares")),
+        created_at_ms=created_s * 1000 if created_s else None,
+    )
+
+
+def _state(row: Mapping[str, Any]) -> OrderState:
+    return STATES.get(_whole(row.get("status")) or 0, OrderState.UNKNOWN)
+
+
+def _side(row: Mapping[str, Any], side_numbers: Mapping[int, Side]) -> Side | None:
+    """The side, if the word gives one and the number does not contradict it. BUY may well be the number 0."""
+    word = row.get("sideEnum")
+    side = SIDE_WORDS.get(word.strip().lower()) if isinstance(word, str) else None
+    if side is None:
+        return None
+    number = row.get("side")
+    if number is None:
+        return side
+    whole = _whole(number)
+    return side if whole is not None and side_numbers.get(whole) is side else None
+
+
+def _envelope(answer: HttpAnswer, *, wall_s: float) -> tuple[int, str, Any, bool]:
+    """Code, text and result of an answer, and whether the two dialects agree in it.
+
+    Raises:
+        CredentialError: the key is refused, or the place is blocked.
+        ThrottledError: HTTP 429, or code 429.
+        TransportError: an HTTP status after which asking again may help.
+        WireError: a redirect, or a body without the documented envelope.
+    """
+    if 300 <= answer.status < 400:
+        _refuse_redirect(answer)
+    body = _json_object(answer)
+    codes = [body[key] for key in ("errno", "code") if body is not None and body.get(key) is not None]
+    code = codes[0] if codes and type(codes[0]) is int else None
+    text = _text(body)
+    if answer.status == 401 or code in KEY_CODES:
+        raise CredentialError(f"the venue refuses the key (code {code or 401}): {text or 'bad or missing key'}", code=code or 401)
+    if code in PLACE_CODES:
+        raise CredentialError(f"the venue is blocked for this location (code {code}): {text}", code=code)
+    if answer.status == 429 or code in THROTTLE_CODES:
+        retry_after_s = seconds_to_wait(answer.headers.get("retry-after"), wall_s=wall_s)
+        raise ThrottledError("the venue asks to slow down (429)", retry_after_s=retry_after_s, code=429)
+    if answer.status >= 500 or answer.status in BUSY_STATUSES:
+        words = f"HTTP {answer.status}" + (f": {text}" if text else "")
+        raise TransportError(words, sent=True, code=f"http_{answer.status}", status=answer.status)
+    if body is None or code is None:
+        raise _wire_error(answer, "an answer without the documented envelope")
+    return code, text, body.get("result"), all(type(other) is int and other == code for other in codes)
+
+
+def _good_result(answer: HttpAnswer, what: str, *, wall_s: float) -> dict[str, Any]:
+    code, text, result, is_agreed = _envelope(answer, wall_s=wall_s)
+    if code != 0 or not is_agreed or not 200 <= answer.status < 300:
+        raise WireError(f"{what} was refused with HTTP {answer.status}, code {code}: {text}", status=answer.status, code=code)
+    if not isinstance(result, dict):
+        raise _wire_error(answer, f"{what} came without a result")
+    return result
+
+
+def seconds_to_wait(value: str | None, *, wall_s: float) -> float | None:
+    """Seconds that a `Retry-After` asks for, from its number or its date; None where it says nothing that can be used."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - wall_s
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if seconds == seconds else None  # noqa: PLR0124  # not-a-number is unequal to itself
+
+
+def _refuse_redirect(answer: HttpAnswer) -> NoReturn:
+    host = urlsplit(answer.headers.get("location", "")).netloc.rpartition("@")[2] or "somewhere"
+    raise WireError(
+        f"the venue redirects to {host} (HTTP {answer.status}), and redirects are not followed; check base_url",
+        status=answer.status,
+        code=f"http_{answer.status}",
+    )
+
+
+def _wire_error(answer: HttpAnswer, what: str) -> WireError:
+    begin = answer.body[:200].decode("utf-8", "replace")
+    return WireError(f"{what}: HTTP {answer.status}, {begin!r}", status=answer.status, code="bad_answer")
+
+
+def _json_object(answer: HttpAnswer) -> dict[str, Any] | None:
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _text(body: Mapping[str, Any] | None) -> str:
+    """The venue's words, cut to a length that fits a report, without what could steer a terminal."""
+    if body is None:
+        return ""
+    words = body.get("errmsg") or body.get("msg") or ""
+    return "".join(sign if sign.isprintable() else "?" for sign in words[:200]) if isinstance(words, str) else ""
+
+
+def _text_id(value: object) -> str | None:
+    """An id, from text or a whole number; None for anything that could not be sent back as one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value or len(value) > 256 or not value.isprintable() or " " in value:
+        return None
+    return value
+
+
+def _whole(value: object) -> int | None:
+    """A whole number that is not negative, from a number or its decimal text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18 else None
+
+
+def _market(value: object) -> str | None:
+    number = _whole(value)
+    return str(number) if number else None
+
+
+def _asset(value: object) -> str | None:
+    return value.strip().lower() or None if isinstance(value, str) else None
+
+
+def _decimal(value: object) -> Decimal | None:
+    """A finite decimal, from text or a number; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, str) and len(value) > 80):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

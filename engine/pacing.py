@@ -174,13 +174,13 @@ class Lane:
         if turn.granted_s >= self._held_since_s:
             self._holds += 1
             self._held_since_s = now_s
-        wait_s = 2.0 ** (self._holds - 1) if after_s is None else after_s
+        wait_s = after_s or 2.0 ** (self._holds - 1)  # "retry after 0 seconds" does not say when either
         self._held_until_s = max(self._held_until_s, now_s + min(wait_s, self._retry.longest_hold_s))
         return self._holds <= self._retry.holds
 
     async def _wait_hold(self) -> None:
-        while (held_s := self._held_until_s - anyio.current_time()) > 0:
-            await anyio.sleep(held_s)
+        while self._held_until_s > anyio.current_time():  # noqa: ASYNC110  # a hold may be lengthened while it is waited for
+            await anyio.sleep_until(self._held_until_s)
 
 
 class Lanes:
@@ -207,4 +207,3 @@ class Lanes:
         if allowance is None:
             return None
         return SendLog(Window(allowance.cancels, DAY_S, margin_s=0.0))
-

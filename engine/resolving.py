@@ -1,5 +1,7 @@
-"""Turn unknown into known by reading. Promise 4: only evidence is success, and "not found" is evidence only from a venue
-that is known to be there."""
+"""Turn unknown into known by reading.
+
+Promise 4: only evidence is success; and "not found" is evidence only from a venue that is known to be there.
+"""
 
 from __future__ import annotations
 

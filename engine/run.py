@@ -375,7 +375,7 @@ class CancelEngine:
             first=venue.first_cursor,
             cursor_at=venue.cursor_at,
             ahead=min([self._in_flight, *windows]),
-            sweeps=self._retry.sweeps,
+            retry=self._retry,
         )
         return slots, drain
 
@@ -404,5 +404,3 @@ class CancelEngine:
             names.add(account.name)
             self._venue.check(account, scope)
         return accounts
-
-

@@ -202,7 +202,8 @@ class Pull:
             if isinstance(step, Stop):
                 self._stop(step.fault)
             if not isinstance(step, Again):
-                self._work.failed(job, str(came))
+                if self._work.failed(job, str(came)):
+                    self._stop(f"the open orders could not be listed: {came}")
                 return
             turn = await self._turn(step.after_s)
 

@@ -44,7 +44,9 @@ class Sender:
         self._shelters: set[anyio.CancelScope] = set()
         self._secrets = tuple(secret.encode() for secret in venue.secrets(account) if len(secret) >= SHORTEST_MASKED)
 
-    async def ask(self, request: HttpRequest, turn: Turn, decode: Callable[[HttpAnswer, float], T], *, kind: str) -> T | VenueError:
+    async def ask(
+        self, request: HttpRequest, turn: Turn, decode: Callable[[HttpAnswer, float], T], *, kind: str
+    ) -> T | VenueError:
         """Send the request and decode its answer.
 
         Returns:

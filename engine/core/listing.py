@@ -10,7 +10,8 @@ Rules:
    venue's total, where it gives one, stayed the same and equals the orders seen. Anything else has a `problem`.
 2. Cancelled rows leave the listing, so the rows behind them move forward. A drain reads ahead by position, not by page
    number; what it misses, the next walk from the first page finds.
-3. Only a walk that began with nothing in flight, and during which nothing was sent, proves anything.
+3. Only a walk that began with nothing in flight, and during which nothing was sent, proves anything; and over several pages
+   only if a second one shows the same orders, because a fill and a new order together can hide a row from a single walk.
 4. An order that is still listed after it was settled is taken up again, a bounded number of times.
 """
 
@@ -23,6 +24,7 @@ from typing import Protocol
 
 from engine.core.order import OpenOrder, OrderState
 from engine.core.request import Belongs
+from engine.core.retry import Retry
 from engine.core.slots import Slot, Slots
 
 MOST_PAGES = 10_000
@@ -66,6 +68,7 @@ class Walk:
         self.problem: str | None = None
         self._unreadable = 0
         self._pages = 0
+        self._pages_with_rows = 0
         self._totals: set[int] = set()
         self._total: int | None = None
 
@@ -74,9 +77,15 @@ class Walk:
         """Whether there is no further page to read."""
         return self.cursor is None
 
+    @property
+    def is_one_look(self) -> bool:
+        """Whether all of its orders came on one page, so that nothing could move between two."""
+        return self._pages_with_rows <= 1
+
     def add(self, page: Page) -> list[OpenOrder]:
         """Take the page at `cursor`; give back its orders that this walk had not seen."""
         self._pages += 1
+        self._pages_with_rows += page.rows > 0
         self._unreadable += page.unreadable
         fresh = [order for order in page.orders if order.order_id not in self.seen]
         self.seen.update(order.order_id for order in fresh)
@@ -140,8 +149,8 @@ class Work(Protocol):
         """The page came."""
         ...
 
-    def failed(self, job: PageJob, reason: str) -> None:
-        """The page could not be read."""
+    def failed(self, job: PageJob, reason: str) -> bool:
+        """The page could not be read. Gives back whether the work ends here for that reason."""
         ...
 
 
@@ -167,8 +176,9 @@ class Ids:
     def fed(self, job: PageJob, page: Page) -> None:
         """No page is ever asked for here."""
 
-    def failed(self, job: PageJob, reason: str) -> None:
+    def failed(self, job: PageJob, reason: str) -> bool:
         """No page is ever asked for here."""
+        return False
 
 
 class Drain:
@@ -180,7 +190,7 @@ class Drain:
         first: Cursor of the first page.
         cursor_at: Cursor of the page that holds the row at a position, or None where the venue cannot be asked by position.
         ahead: Orders to hold ready before reading a further page.
-        sweeps: How often an order may be taken up again.
+        retry: How often an order may be taken up again, and with how many tries.
     """
 
     def __init__(
@@ -191,7 +201,7 @@ class Drain:
         first: str,
         cursor_at: Callable[[int, int], str] | None,
         ahead: int,
-        sweeps: int,
+        retry: Retry,
     ) -> None:
         self.left: dict[str, Belongs] = {}
         self.listing_complete = False
@@ -204,7 +214,7 @@ class Drain:
         self._first = first
         self._cursor_at = cursor_at
         self._ahead = ahead
-        self._sweeps = sweeps
+        self._retry = retry
         self._queue: deque[Slot] = deque()
         self._in_hand = 0
         self._reading: set[PageJob] = set()
@@ -212,6 +222,8 @@ class Drain:
         self._late_walks = 0
         self._may_look_ahead = True
         self._has_begun = False
+        self._fullest_page = 0
+        self._seen_before: set[str] | None = None
         self._has_taken = False
         self._begin_walk()
 
@@ -246,7 +258,7 @@ class Drain:
             self._read_ahead(page)
         self._turn_over()
 
-    def failed(self, job: PageJob, reason: str) -> None:
+    def failed(self, job: PageJob, reason: str) -> bool:
         """The page could not be read. Ahead of the work that is no harm yet: the first page is read again anyway."""
         self._reading.discard(job)
         self.listing_error = reason
@@ -255,6 +267,7 @@ class Drain:
         else:
             self._may_look_ahead = False
         self._turn_over()
+        return self.is_finished
 
     # What follows decides; nothing below is called from outside.
 
@@ -281,8 +294,9 @@ class Drain:
     def _next_cursor(self) -> str:
         if self._is_proving or self._cursor_at is None:
             return self._walk.cursor or self._first
-        position = self._staying + len(self._queue) + self._page_rows * len(self._reading)
-        return self._cursor_at(position, self._page_rows)
+        # Rounded to whole pages: reading a page of orders known already costs more than missing a few, which the next walk finds.
+        pages = round((self._staying + len(self._queue)) / self._page_rows) + len(self._reading)
+        return self._cursor_at(pages * self._page_rows, self._page_rows)
 
     def _prove(self, page: Page) -> None:
         """Take a page while nothing is in flight. Any work in it turns the walk into a drain."""
@@ -290,8 +304,11 @@ class Drain:
         found = self._sort(fresh, is_proof=True)
         if found:
             self._is_proving = False
+            self._seen_before = None
             self._page_rows = max(page.rows, 1)
-            self._late_walks = self._late_walks + 1 if self._has_begun and found < self._page_rows else 0
+            self._fullest_page = max(self._fullest_page, page.rows)
+            is_small = found < self._fullest_page or (page.total is not None and page.total <= page.rows)
+            self._late_walks = self._late_walks + 1 if self._has_begun and is_small else 0
             self._has_begun = True
             self._doubtful_walks = 0
             self._is_exhausted = self._is_last(page)
@@ -340,8 +357,9 @@ class Drain:
 
     def _take_up(self, slot: Slot) -> Slot | None:
         """An order that was settled and is still listed, while nothing was in flight."""
-        can_try = slot.sweeps < self._sweeps
-        slot.reopen()
+        was_closed = not slot.outcome.may_be_live
+        can_try = slot.sweeps < (self._retry.sweeps if was_closed else 1)
+        slot.reopen(tries=self._retry.cancels - self._retry.sweep_cancels, is_listed=True)
         self.pause = max(self.pause, slot.sweeps)
         if can_try:
             slot.reads_first = False
@@ -362,12 +380,13 @@ class Drain:
     def _conclude(self) -> None:
         """A walk ended without work: believe it, or walk again."""
         if self._walk.problem is not None:
-            self._doubtful_walks += 1
-            self.listing_error = self._walk.problem
-            if self._doubtful_walks >= MOST_WALKS:
-                self.is_finished = True
+            self._doubt(self._walk.problem)
+            return
+        if not self._walk.is_one_look and self._walk.seen != self._seen_before:
+            was_read_before, self._seen_before = self._seen_before is not None, self._walk.seen
+            if was_read_before:
+                self._doubt("the listing moved while it was read")
             else:
-                self.pause = self._doubtful_walks
                 self._begin_walk()
             return
         unresolved = self._unresolved()
@@ -383,12 +402,22 @@ class Drain:
         self.verified = self._stuck == 0 and not unclear
         self.is_finished = True
 
+    def _doubt(self, problem: str) -> None:
+        """Walk again after a rest, or give up."""
+        self._doubtful_walks += 1
+        self.listing_error = problem
+        if self._doubtful_walks >= MOST_WALKS:
+            self.is_finished = True
+        else:
+            self.pause = self._doubtful_walks
+            self._begin_walk()
+
     def _unresolved(self) -> list[Slot]:
         """Orders that may be live by our books and are not listed: to be read once more."""
         found = []
         for slot in self._slots:
-            if slot.outcome.may_be_live and slot.order_id not in self._walk.seen and slot.sweeps < self._sweeps:
-                slot.reopen()
+            if slot.outcome.may_be_live and slot.order_id not in self._walk.seen and slot.sweeps < self._retry.sweeps:
+                slot.reopen(tries=self._retry.cancels - self._retry.sweep_cancels, is_listed=False)
                 self.pause = max(self.pause, slot.sweeps)
                 slot.reads_first = True
                 found.append(slot)

@@ -95,7 +95,10 @@ class Plan:
 
 
 def requests_for(orders: int, left: int, page_rows: int) -> int:
-    """Requests of a cancel-all that reads each page once, cancels one by one, and reads to the end once more for the proof."""
+    """Requests of a cancel-all that reads each page once, cancels one by one, and reads to the end for the proof.
+
+    The proof is read twice where what stays fills more than one page.
+    """
     reading = -(-(orders + left) // page_rows)
-    proof = -(-left // page_rows) + 1
+    proof = (-(-left // page_rows) + 1) * (2 if left > page_rows else 1)
     return (reading if orders else 0) + orders + proof

@@ -21,7 +21,9 @@ class Retry:
         cancels: Cancels tried for one order, in one sweep.
         reads: Reads tried in a row to resolve one order.
         listings: Tries for one page of a listing.
-        sweeps: How often an order that a later listing still shows is taken up again.
+        sweeps: How often an order is taken up again that the venue acknowledged and a later listing still shows; one that it
+            refused is taken up once.
+        sweep_cancels: Cancels tried for one order each time it is taken up again.
         first_wait_s: Longest wait before the second try; it doubles with every further one.
         longest_wait_s: Longest wait between two tries.
         longest_hold_s: Longest time that one answer of 429 can hold an account, whatever the venue asked for.
@@ -32,13 +34,14 @@ class Retry:
     reads: int = 4
     listings: int = 5
     sweeps: int = 3
+    sweep_cancels: int = 2
     first_wait_s: float = 0.2
     longest_wait_s: float = 5.0
     longest_hold_s: float = 60.0
     holds: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("cancels", "reads", "listings"):
+        for name in ("cancels", "reads", "listings", "sweep_cancels"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"retry: {name} must be at least 1, not {getattr(self, name)!r}")
         for name in ("sweeps", "first_wait_s", "longest_wait_s", "longest_hold_s", "holds"):
@@ -46,7 +49,7 @@ class Retry:
                 raise ConfigError(f"retry: {name} must not be negative, not {getattr(self, name)!r}")
 
     def wait_s(self, tries: int, *, roll: float) -> float:
-        """Seconds to wait after so many tries; `roll` in [0, 1) spreads them over the upper half, so that nobody marches in step."""
+        """Seconds to wait after so many tries; `roll` in [0, 1) spreads them, so that nobody marches in step."""
         longest_s = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(tries - 1, 30))
         return longest_s * (0.5 + 0.5 * roll)
 

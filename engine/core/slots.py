@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from engine.core.order import OpenOrder
-from engine.core.outcome import Outcome, OrderResult, Verdict, Word
+from engine.core.outcome import OrderResult, Outcome, Verdict, Word
 from engine.errors import ThrottledError, TransportError, VenueError, WireError
 
 
@@ -120,15 +120,19 @@ class Slot:
         if self.outcome.is_success:
             self.code = self.error = None
 
-    def reopen(self) -> None:
-        """A later listing shows the order although it was settled: take it up again, with fresh tries."""
-        if not self.outcome.may_be_live:
-            self._say("still_listed", f"reported as {self.outcome}, and still listed as open afterwards", None)
+    def reopen(self, *, tries: int, is_listed: bool) -> None:
+        """Take a settled order up again, as if so many tries had been made in this sweep.
+
+        `is_listed`: a later listing shows it open, which is as good as a read that does.
+        """
+        if is_listed:
+            if not self.outcome.may_be_live:
+                self._say("still_listed", f"reported as {self.outcome}, and still listed as open afterwards", None)
             self.is_unseen = False
-            self.is_refused = True
+            self.is_refused = self.attempts > 0
         self.outcome = self.worst
         self.sweeps += 1
-        self.tries = 0
+        self.tries = tries
         self.is_settled = False
 
     @property
@@ -178,7 +182,7 @@ class Slots:
         return iter(self._slots.values())
 
     def results(self, account: str, *, start_s: float, stop: str | None = None) -> list[OrderResult]:
-        """One result for every place, in the order of the input; times count from `start_s`, and `stop` says why unsent ones are."""
+        """One result for every place, in input order; times count from `start_s`, and `stop` says why the unsent were not."""
         return [_result(slot, index, account, start_s, stop) for index, slot in enumerate(self._places)]
 
 

@@ -1,4 +1,4 @@
-"""The venues' other side: books with a ground-truth ledger, real wire protocols, limits enforced, faults on script or by dice.
+"""The venues' other side: books with a ground-truth ledger, real wire protocols, limits, faults on script or by dice.
 
 Called in memory under a virtual clock by tests, served over real HTTP for demo, drills and benchmarks.
 """

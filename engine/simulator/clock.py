@@ -11,12 +11,15 @@ import selectors
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from _typeshed import FileDescriptorLike
 
 Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
 
 TURN_S = 1e-6
 """How far time moves on every turn: a limiter that wakes a hair early and looks again must not spin for ever."""
@@ -101,7 +104,9 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
             return asyncio.TimerHandle(when, callback, args, self, context)
         return super().call_at(when, callback, *args, context=context)
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Arguments], Result], *args: *Arguments
+    ) -> asyncio.Future[Result]:
         """As every loop does, with time standing still until the thread is done."""
         future = super().run_in_executor(executor, func, *args)
         self._jumping.threads_at_work += 1

@@ -47,9 +47,7 @@ def connection_faults(routes: frozenset[str], changing: frozenset[str]) -> Itera
     """Every way in which a connection can fail, for these routes."""
     for name, manner, says in BROKEN_MANNERS:
         yield from in_both_orders(name, says, routes=routes, changing=changing, manner=manner)
-    yield Fault(
-        name="refused_connection", says="nothing is listening", routes=routes, acts=False, manner=Manner.REFUSE
-    )
+    yield Fault(name="refused_connection", says="nothing is listening", routes=routes, acts=False, manner=Manner.REFUSE)
     yield Fault(
         name="slow_body",
         says="a complete answer, its body one byte at a time",

@@ -12,15 +12,16 @@ from engine.simulator.wire import Reply
 from engine.venues.base import HttpRequest
 
 
-async def exchange(
-    simulator: SimulatedVenue, request: HttpRequest, *, connection: int, clock: Callable[[], float]
-) -> Reply:
+async def exchange(simulator: SimulatedVenue, request: HttpRequest, *, connection: int, clock: Callable[[], float]) -> Reply:
     """Let the request arrive, and wait until its reply would begin.
 
     What has been sent arrives: giving up on the answer, even before the request is there, does not call it back. So
     the arrival hangs on a timer of the loop, not on the caller's patience.
 
     Args:
+        simulator: The venue.
+        request: As it was sent.
+        connection: The number of the connection that carries it.
         clock: Simulated seconds, as the venue's ledger has them.
     """
     think_s = simulator.draw_latency_s()

@@ -174,9 +174,7 @@ class Ledger:
 
     def most_in_window(self, account: str | None, window_s: float, routes: Collection[str] | None = None) -> int:
         """The largest number of requests that any half-open window [t, t + window_s) holds, by time of arrival."""
-        return _most_in_window(
-            sorted(record.time_s for record in self.requests_of(account, routes=routes)), window_s
-        )
+        return _most_in_window(sorted(record.time_s for record in self.requests_of(account, routes=routes)), window_s)
 
     def refused_for_pace(self, account: str | None = None) -> int:
         """How many requests the venue's own quota refused."""
@@ -197,9 +195,7 @@ class Ledger:
     def _reopen(self, order: BookOrder) -> None:
         """Put a revived order back at its old place among the open ones."""
         mine = self._of_account[order.account]
-        self._open[order.account] = {
-            order_id: each for order_id, each in mine.items() if each.state is BookState.OPEN
-        }
+        self._open[order.account] = {order_id: each for order_id, each in mine.items() if each.state is BookState.OPEN}
 
 
 def _most_in_window(times_s: list[float], window_s: float) -> int:
@@ -212,5 +208,3 @@ def _most_in_window(times_s: list[float], window_s: float) -> int:
             inside.popleft()
         most = max(most, len(inside))
     return most
-
-

@@ -29,6 +29,7 @@ class SlidingWindow:
     _times_s: deque[float] = field(default_factory=deque)
 
     def admit(self, now_s: float) -> bool:
+        """Count if fewer than `most` came within the last window."""
         while self._times_s and now_s - self._times_s[0] >= self.window_s - ROUNDING_S:
             self._times_s.popleft()
         if len(self._times_s) >= self.most:
@@ -47,6 +48,7 @@ class FixedWindow:
     _count: int = 0
 
     def admit(self, now_s: float) -> bool:
+        """Count if fewer than `most` came since the last tick."""
         tick = int((now_s + ROUNDING_S) // self.window_s)
         if tick != self._tick:
             self._tick, self._count = tick, 0
@@ -66,6 +68,7 @@ class TokenBucket:
     _seen_s: float = 0.0
 
     def admit(self, now_s: float) -> bool:
+        """Take a token if there is one."""
         if self._tokens < 0:
             self._tokens = float(self.most)
         else:

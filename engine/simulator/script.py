@@ -49,7 +49,7 @@ class Script:
         heapq.heappush(self._timed, (when_s, next(self._order), action))
 
     def on_request(self, when: int | Predicate, action: Action, *, times: int | None = 1) -> None:
-        """Run the action before the n-th request, or before the first `times` requests of which the predicate is true."""
+        """Run the action before the n-th request, or before the first `times` that the predicate is true of."""
         predicate = when if callable(when) else _is_number(when)
         self._hooks.append(_Hook(predicate, action, times))
 
@@ -72,18 +72,14 @@ def _is_number(number: int) -> Predicate:
     return lambda ask: ask.number == number
 
 
-def arrange_drift(
-    script: Script, drift: Drift, *, dice: random.Random, fill: Action, newcomer: Action
-) -> None:
+def arrange_drift(script: Script, drift: Drift, *, dice: random.Random, fill: Action, newcomer: Action) -> None:
     """Put the endless, seeded chains of fills and newcomers on the script, starting at 0 s."""
     for rate_per_s, action in ((drift.fills_per_s, fill), (drift.newcomers_per_s, newcomer)):
         if rate_per_s > 0:
             _arrange_next(script, drift, 0.0, rate_per_s, random.Random(dice.random()), action)
 
 
-def _arrange_next(
-    script: Script, drift: Drift, after_s: float, rate_per_s: float, dice: random.Random, action: Action
-) -> None:
+def _arrange_next(script: Script, drift: Drift, after_s: float, rate_per_s: float, dice: random.Random, action: Action) -> None:
     when_s = after_s + dice.expovariate(rate_per_s)
     if drift.until_s is not None and when_s >= drift.until_s:
         return

@@ -52,6 +52,8 @@ async def serve(
     """Serve the venue while the block runs; its simulated time is the seconds since the server began.
 
     Args:
+        simulator: The venue.
+        host: A loopback address, or `localhost`.
         port: 0 takes a free one.
         ssl_context: Given, the venue speaks TLS; the redirect target never does.
 
@@ -63,14 +65,14 @@ async def serve(
     start_s = asyncio.get_running_loop().time()
     front = _Front(simulator, clock=lambda: asyncio.get_running_loop().time() - start_s)
     target = RedirectTarget()
-    async with _listening(_NumberedServer(front.handle), host, port, ssl_context) as bound:
-        async with _listening(web.Server(target.handle), host, 0, None) as target_bound:
-            target.base_url = f"http://{_in_url(host)}:{target_bound}"
-            simulator.redirect_url = target.base_url
-            scheme = "http" if ssl_context is None else "https"
-            yield SimulatorServer(
-                base_url=f"{scheme}://{_in_url(host)}:{bound}", host=host, port=bound, redirect_target=target
-            )
+    async with (
+        _listening(_NumberedServer(front.handle), host, port, ssl_context) as bound,
+        _listening(web.Server(target.handle), host, 0, None) as target_bound,
+    ):
+        target.base_url = f"http://{_in_url(host)}:{target_bound}"
+        simulator.redirect_url = target.base_url
+        base_url = f"{'http' if ssl_context is None else 'https'}://{_in_url(host)}:{bound}"
+        yield SimulatorServer(base_url=base_url, host=host, port=bound, redirect_target=target)
 
 
 class _Front:
@@ -162,9 +164,7 @@ class _NumberedServer(web.Server):
 
 
 @asynccontextmanager
-async def _listening(
-    server: web.Server, host: str, port: int, ssl_context: ssl.SSLContext | None
-) -> AsyncIterator[int]:
+async def _listening(server: web.Server, host: str, port: int, ssl_context: ssl.SSLContext | None) -> AsyncIterator[int]:
     """Listen while the block runs; gives the port."""
     runner = web.ServerRunner(server, shutdown_timeout=STOP_PATIENCE_S)
     await runner.setup()

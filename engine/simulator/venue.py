@@ -1,4 +1,4 @@
-"""What every simulated venue has: a book with a ledger, a script, faults, a quota. The venue itself adds its wire protocol.
+"""What every simulated venue has: a book with a ledger, a script, faults, a quota. A venue adds its wire protocol.
 
 Sans-IO: no clock, no socket. Whoever carries the bytes brings the time.
 """
@@ -13,12 +13,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from urllib.parse import parse_qsl, urlsplit
 
-from engine.core.order import Side
 from engine.simulator.faults import Fault, FaultDice, FaultPlan
 from engine.simulator.ledger import BookOrder, BookState, Change, Ledger, RequestRecord
 from engine.simulator.quota import Counter
 from engine.simulator.script import Action, Drift, Predicate, Script, arrange_drift
-from engine.simulator.wire import Ask, Manner, Reply, WireRequest
+from engine.simulator.wire import Ask, Reply, WireRequest
 from engine.venues.base import HttpRequest
 
 NO_REDIRECT_TARGET = "http://127.0.0.1:9"
@@ -53,9 +52,7 @@ class SimulatedVenue(ABC):
         self._drift_dice = random.Random(f"{seed}/drift")
         self._counters: dict[str, Counter] = {}
         if drift is not None:
-            arrange_drift(
-                self._script, drift, dice=self._drift_dice, fill=self._fill_any, newcomer=self._place_any
-            )
+            arrange_drift(self._script, drift, dice=self._drift_dice, fill=self._fill_any, newcomer=self._place_any)
 
     # What the venue adds.
 

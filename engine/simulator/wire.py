@@ -1,4 +1,4 @@
-"""What passes between a simulated venue and whoever carries its bytes: the request understood, and the reply with its manners.
+"""What passes between a simulated venue and whoever carries its bytes: the request understood, the reply and its manners.
 
 Knows no venue, no socket and no clock.
 """
@@ -30,7 +30,7 @@ class Manner(StrEnum):
     DRIP = "drip"
     """The body comes one byte at a time."""
     LENGTH_SMALL = "length_small"
-    """`Content-Length` names half of the bytes that are sent; the rest is left lying on the connection."""
+    """`Content-Length` names half of the bytes that are sent; after the rest the connection is closed."""
     LENGTH_LARGE = "length_large"
     """`Content-Length` names more bytes than are sent, and the connection stays open."""
 
@@ -105,7 +105,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireRequest:
-    """A request taken apart: `path` still escaped, `query` unescaped with the last of repeated names, header names in lower case."""
+    """A request taken apart.
+
+    Attributes:
+        path: Still escaped.
+        query: Unescaped; of a repeated name, the last value.
+        headers: Names in lower case.
+    """
 
     method: str
     path: str

@@ -1,0 +1,1 @@
+"""The venues, one folder each, and the port between them and the stages."""

@@ -113,12 +113,12 @@ def _mapped(error: Exception, request: HttpRequest) -> TransportError:
         return TransportError(f"the name of {host} cannot be resolved: {_words(error)}", sent=False, code="dns")
     if isinstance(error, never_stood):
         return TransportError(f"no connection to {host}: {_words(error)}", sent=False, code="no_connection")
-    return TransportError(f"the connection to {host} broke before the answer was complete: {_words(error)}", sent=True, code="broken")
+    return TransportError(
+        f"the connection to {host} broke before the answer was complete: {_words(error)}", sent=True, code="broken"
+    )
 
 
 def _words(error: Exception) -> str:
     """The error's own words on one line; some have none but their name."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     return " ".join(str(cause).split())[:200] or type(error).__name__
-
-

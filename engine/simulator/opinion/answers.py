@@ -90,9 +90,7 @@ def answer_faults(routes: frozenset[str], changing: frozenset[str]) -> Iterator[
     for name, body in CANCEL_SHAPES.items():
         reply, only = _json_bytes(body), frozenset({"cancel"})
         yield from in_both_orders(name, f"200 {body!r}", routes=only, changing=only, rewrite=constant(reply))
-    yield from in_both_orders(
-        "redirect_307", "307 to another listener", routes=routes, changing=changing, rewrite=redirect
-    )
+    yield from in_both_orders("redirect_307", "307 to another listener", routes=routes, changing=changing, rewrite=redirect)
     for name, says, rewrite in (
         ("nested_json", f"200, {NESTING} lists inside each other", _nested),
         ("status_201", "201 with the honest body", _with_status(201)),

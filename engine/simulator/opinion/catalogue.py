@@ -92,13 +92,19 @@ ROW_CHANGES: Mapping[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
 PAGE_CHANGES: Mapping[str, tuple[str, Edit]] = {
     "list_null_list": ("null for list", _set(list=None)),
     "list_missing_list": ("no list", _without("list")),
-    "list_empty_with_total": ("an empty list beside a total above 0", lambda r: r.update(total=r["total"] or 1, list=[])),
+    "list_empty_with_total": (
+        "an empty list beside a total above 0",
+        lambda r: r.update(total=r["total"] or 1, list=[]),
+    ),
     "list_total_small": ("half of the true total", lambda r: r.update(total=r["total"] // 2)),
     "list_total_large": ("a total 5 too large", lambda r: r.update(total=r["total"] + 5)),
     "list_total_text": ("text for total", lambda r: r.update(total=str(r["total"]))),
     "list_total_missing": ("no total", _without("total")),
     "list_null_row": ("null for the first row", _null_first_row),
-    "list_truncated": ("the second half of the page's rows missing", lambda r: r.update(list=r["list"][: len(r["list"]) // 2])),
+    "list_truncated": (
+        "the second half of the page's rows missing",
+        lambda r: r.update(list=r["list"][: len(r["list"]) // 2]),
+    ),
     "list_first_row_twice": ("the first row twice", lambda r: r.update(list=r["list"][:1] + r["list"])),
 }
 
@@ -136,9 +142,7 @@ def _drift_faults() -> Iterator[Fault]:
     ):
         yield Fault(name=name, says=says, routes=LIST, meddle=meddle, pages=frozenset({2}))
     for name, word in (("filled", "fills"), ("expired", "expires"), ("cancelled", "is cancelled by somebody else")):
-        yield Fault(
-            name=f"{name}_meanwhile", says=f"the order {word} just before", routes=CANCEL | READ, meddle=_finish(name)
-        )
+        yield Fault(name=f"{name}_meanwhile", says=f"the order {word} just before", routes=CANCEL | READ, meddle=_finish(name))
 
 
 def _fill_first(world: World, ask: Ask) -> None:

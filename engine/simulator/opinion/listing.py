@@ -1,4 +1,4 @@
-"""One page of an account's orders: the query understood, the rows chosen. Offsets, as the venue has them; no stable view."""
+"""One page of an account's orders: the query understood, the rows chosen. Offsets, as at the venue; no stable view."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from engine.core.order import Side
 from engine.simulator.ledger import BookOrder, BookState
 from engine.simulator.opinion.rules import OpinionRules
 
-QUOTE_TOKEN = "0x55d398326f99059fF775485246999027B3197955"
+QUOTE_TOKEN = "0x55d398326f99059fF775485246999027B3197955"  # noqa: S105 (an address)
 """The quote token of the vendor's sample row."""
 
 STATUSES = {

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from urllib.parse import unquote
+from typing import Protocol
 
 from engine.core.order import Side
 from engine.simulator.faults import FaultPlan
 from engine.simulator.ledger import BookOrder, BookState
 from engine.simulator.opinion.envelope import RefusedError, acceptance, refusal
 from engine.simulator.opinion.listing import list_page, read_query
+from engine.simulator.opinion.routes import BUILDER_ROUTES, find_route, wallet_of
 from engine.simulator.opinion.rows import order_detail
 from engine.simulator.opinion.rules import OpinionRules
 from engine.simulator.opinion.users import Users
@@ -23,11 +23,12 @@ from engine.simulator.venue import SimulatedAccount, SimulatedVenue, time_uuid
 from engine.simulator.wire import Ask, Reply, WireRequest
 
 DAY_S = 86_400.0
-BUILDER_ROUTES = {
-    ("POST", ""): "create_user",
-    ("GET", ""): "read_user",
-    ("POST", "regenerate-apikey"): "regenerate_key",
-}
+
+
+class _Route(Protocol):
+    """Gives the `result` of a route, and does what is asked if it acts."""
+
+    def __call__(self, ask: Ask, *, acts: bool) -> object: ...
 
 
 class OpinionSimulator(SimulatedVenue):
@@ -57,7 +58,7 @@ class OpinionSimulator(SimulatedVenue):
         self._markets: dict[str, tuple[str, ...]] = {}
         self._groups: dict[str, str] = {}
         self._allowances: dict[str, FixedWindow] = {}
-        self._answers: Mapping[str, Callable[[Ask, bool], object]] = {
+        self._answers: Mapping[str, _Route] = {
             "cancel": self._cancel,
             "list": self._list,
             "read": self._read,
@@ -75,6 +76,7 @@ class OpinionSimulator(SimulatedVenue):
 
     @property
     def account_names(self) -> list[str]:
+        """The names of the accounts, in the order of their creation."""
         return list(self._users.accounts)
 
     def account(self, name: str) -> SimulatedAccount:
@@ -95,7 +97,10 @@ class OpinionSimulator(SimulatedVenue):
         """Take in a user with so many open orders, spread evenly over the markets.
 
         Args:
+            name: Ours, for ledger and rules; it never goes over the wire.
             api_key: Made from seed and name where none is given.
+            orders: How many.
+            markets: Their ids, at least one.
             root_market: The root of all these markets; 0 for none.
             side: Of every order; None for buys and sells in turn, a buy first.
             wallet: The address under which the builder's routes know the user; the name where none is given.
@@ -154,6 +159,7 @@ class OpinionSimulator(SimulatedVenue):
         self._users.revoke(name)
 
     def first_listed(self, account_name: str) -> str | None:
+        """The open order at the top of page 1, or None."""
         open_ids = list(self.ledger.open_orders(account_name))
         if not open_ids:
             return None
@@ -162,35 +168,37 @@ class OpinionSimulator(SimulatedVenue):
     # What every venue must say.
 
     def new_counter(self) -> Counter | None:
+        """A fresh counter of the kind that the rules name."""
         if self.rules.quota is None:
             return None
         return new_counter(self.rules.quota_kind, self.rules.quota, self.rules.quota_window_s)
 
     def draw_latency_s(self) -> float:
+        """The think time of the rules, with its jitter."""
         return self.rules.latency_s + self._latency_dice.random() * self.rules.latency_jitter_s
 
     def refusal_for_pace(self) -> Reply:
+        """HTTP 429 in the envelope."""
         headers = None if self.rules.retry_after is None else {"Retry-After": self.rules.retry_after}
         return refusal(self.rules.dialect, RefusedError(429, "Too Many Requests", status=429), headers=headers)
 
     def understand(self, request: WireRequest, ask: Ask) -> Ask:
+        """Find route, owner, order and page; a dead key still has its owner."""
         owner = self._users.owner(request.headers.get("apikey"))
-        route, order_ids = _find_route(request)
+        route, order_ids = find_route(request)
         page = int(text) if route == "list" and (text := request.query.get("page", "1")).isdecimal() else None
         return replace(ask, route=route, account=owner, order_ids=order_ids, page=page)
 
     def answer(self, ask: Ask, *, acts: bool) -> Reply:
+        """Route, then key, then what is asked."""
         try:
-            if ask.route not in self._answers:
-                raise RefusedError(404, "not found", status=404)
-            self._check_key(ask)
-            return acceptance(self.rules.dialect, self._answers[ask.route](ask, acts))
+            return acceptance(self.rules.dialect, self._find_answer(ask)(ask, acts=acts))
         except RefusedError as refused:
             return refusal(self.rules.dialect, refused)
 
     # The routes; each gives its `result`.
 
-    def _cancel(self, ask: Ask, acts: bool) -> object:
+    def _cancel(self, ask: Ask, *, acts: bool) -> object:
         if ask.order_id is None:
             raise RefusedError(400, "invalid parameter: orderId", status=400)
         self._spend_allowance(ask)
@@ -203,11 +211,11 @@ class OpinionSimulator(SimulatedVenue):
             raise RefusedError(self.rules.finished_code, "order not found or already finished")
         return {"result": False}
 
-    def _list(self, ask: Ask, _acts: bool) -> object:
+    def _list(self, ask: Ask, *, acts: bool) -> object:  # noqa: ARG002
         asked = read_query(ask.wire.query, self.rules)
         return list_page(self.ledger, ask.account or "", asked, self.rules, now_s=ask.now_s)
 
-    def _read(self, ask: Ask, _acts: bool) -> object:
+    def _read(self, ask: Ask, *, acts: bool) -> object:  # noqa: ARG002
         order = self._find_order(ask)
         if order is None:
             by_status = self.rules.unknown_read == "404"
@@ -216,19 +224,26 @@ class OpinionSimulator(SimulatedVenue):
         state = order.state_at(ask.now_s - self.rules.read_lag_s) if self.rules.read_lag_s else order.state
         return {"orderData": order_detail(order, state, self.rules)}
 
-    def _create_user(self, ask: Ask, acts: bool) -> object:
-        wallet = _wallet(ask)
+    def _create_user(self, ask: Ask, *, acts: bool) -> object:
+        wallet = wallet_of(ask)
         return self._users.create(wallet) if acts else self._users.read(wallet)
 
-    def _read_user(self, ask: Ask, _acts: bool) -> object:
-        return self._users.read(_wallet(ask))
+    def _read_user(self, ask: Ask, *, acts: bool) -> object:  # noqa: ARG002
+        return self._users.read(wallet_of(ask))
 
-    def _regenerate_key(self, ask: Ask, acts: bool) -> object:
+    def _regenerate_key(self, ask: Ask, *, acts: bool) -> object:
         if not acts:
-            return self._users.read(_wallet(ask))
-        return self._users.renew(_wallet(ask), active_from_s=ask.now_s + self.rules.fresh_key_delay_s)
+            return self._users.read(wallet_of(ask))
+        return self._users.renew(wallet_of(ask), active_from_s=ask.now_s + self.rules.fresh_key_delay_s)
 
     # Who may do what.
+
+    def _find_answer(self, ask: Ask) -> _Route:
+        """What answers the route, once the key is found to be good; no such route comes first."""
+        if ask.route not in self._answers:
+            raise RefusedError(404, "not found", status=404)
+        self._check_key(ask)
+        return self._answers[ask.route]
 
     def _check_key(self, ask: Ask) -> None:
         if ask.route in BUILDER_ROUTES.values():
@@ -254,31 +269,3 @@ class OpinionSimulator(SimulatedVenue):
         """The order named, if it is the asking account's: nobody else's orders exist for it."""
         order = self.ledger.orders.get(ask.order_id or "")
         return order if order is not None and order.account == ask.account else None
-
-
-def _find_route(request: WireRequest) -> tuple[str, tuple[str, ...]]:
-    """The route and the order that it names; exact paths only, so that a wrong base address shows as a 404."""
-    match request.method, request.path.split("/")[1:]:
-        case "POST", ["openapi", "order", "cancel"]:
-            return "cancel", _named_in(request.body)
-        case "GET", ["openapi", "order"]:
-            return "list", ()
-        case "GET", ["openapi", "order", order_id] if order_id:
-            return "read", (unquote(order_id),)
-        case method, ["openapi", "builder", "user", wallet, *rest] if wallet and len(rest) < 2:
-            return BUILDER_ROUTES.get((method, "".join(rest)), "unknown"), ()
-    return "unknown", ()
-
-
-def _named_in(body: bytes) -> tuple[str, ...]:
-    """The order named by the body of a cancel; nothing where the body is not what the venue documents."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return ()
-    order_id = value.get("orderId") if isinstance(value, dict) else None
-    return (order_id,) if isinstance(order_id, str) and order_id else ()
-
-
-def _wallet(ask: Ask) -> str:
-    return unquote(ask.wire.path.split("/")[4]).lower()

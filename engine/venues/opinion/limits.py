@@ -2,8 +2,10 @@
 
 | limit | value | source |
 | --- | --- | --- |
-| REST | 15 requests a second for each API key | developer guide, opinion-open-api/overview and /rate-limiting (read 2026-11-20) |
-| builder mode | 2,000 free transactions a day, cancels included | developer guide, opinion-clob-python-sdk/builder-mode (read 2026-11-20) |
+| REST | 15 requests a second for each API key | opinion-open-api/overview, opinion-open-api/rate-limiting |
+| builder mode | 2,000 free transactions a day, cancels included | opinion-clob-python-sdk/builder-mode |
+
+The sources are pages of https://docs.opinion.trade/developer-guide/ (read 2026-11-20).
 
 Not published: the kind of window, any burst, limits by address, whose the daily count is, when its day begins. The safe
 readings: a window that slides, no burst above it, and one daily count for all accounts of the engine.

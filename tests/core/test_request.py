@@ -1,0 +1,114 @@
+"""Bad input is refused before anything is sent, and a scope means what it says."""
+
+from decimal import Decimal
+
+import pytest
+
+from engine import Account, Belongs, ConfigError, OpenOrder, Scope, Side
+from engine.core.request import checked_ids, checked_seconds
+
+BUY = OpenOrder(
+    order_id="b", side=Side.BUY, market="7", group="3", asset="yes", price=Decimal("0.5"), size=Decimal(10), filled=Decimal(4)
+)
+UNCLEAR = OpenOrder(order_id="u")
+
+
+@pytest.mark.parametrize(
+    "order_ids",
+    ["abc", b"abc", 5, None, [1], [""], ["  "], ["a", None], ["a b"], ["a\n"], ["x" * 257], ["\ud800"]],
+    ids=repr,
+)
+def test_bad_ids_are_refused(order_ids):
+    """A text instead of a list, a wrong type, a blank or a control character is a ConfigError."""
+    with pytest.raises(ConfigError):
+        checked_ids(order_ids)
+
+
+@pytest.mark.parametrize("order_ids", [["a", "b"], ("a", "b"), iter(["a", "b"]), (each for each in "ab"), {"a": 1, "b": 2}])
+def test_lists_tuples_and_iterators_are_accepted(order_ids):
+    """Any iterable of ids will do, and their order is kept."""
+    assert ("a", "b") == checked_ids(order_ids)
+
+
+@pytest.mark.parametrize(
+    ("scope", "order", "expected"),
+    [
+        (Scope(), BUY, Belongs.IN),
+        (Scope(), UNCLEAR, Belongs.IN),
+        (Scope(side=Side.BUY), BUY, Belongs.IN),
+        (Scope(side=Side.SELL), BUY, Belongs.OUT),
+        (Scope(side=Side.BUY), UNCLEAR, Belongs.SIDE_UNKNOWN),
+        (Scope(market=7), BUY, Belongs.IN),
+        (Scope(market="8"), BUY, Belongs.OUT),
+        (Scope(market=3), BUY, Belongs.OUT),
+        (Scope(market=7), UNCLEAR, Belongs.MARKET_UNKNOWN),
+        (Scope(asset="YES"), BUY, Belongs.IN),
+        (Scope(asset="no"), BUY, Belongs.OUT),
+        (Scope(asset="no"), UNCLEAR, Belongs.ASSET_UNKNOWN),
+        (Scope(order_ids=["b"]), BUY, Belongs.IN),
+        (Scope(order_ids=["x"]), BUY, Belongs.OUT),
+        (Scope(where=lambda order: order.notional == 3), BUY, Belongs.IN),
+        (Scope(where=lambda order: order.notional > 3), UNCLEAR, Belongs.UNDECIDED),
+        (Scope(side=Side.BUY, where=lambda _: False), BUY, Belongs.OUT),
+        (Scope(side=Side.BUY, market=8), BUY, Belongs.OUT),
+    ],
+)
+def test_scope(scope, order, expected):
+    """All given conditions must hold, and what is not established is neither in nor out."""
+    assert expected is scope.belongs(order)
+
+
+def test_buy_is_not_falsy():
+    """A filter for BUY is a filter."""
+    assert Side.BUY
+    assert Belongs.OUT is Scope(side=Side.BUY).belongs(OpenOrder(order_id="s", side=Side.SELL))
+
+
+def test_a_group_names_its_markets_only_if_so_chosen():
+    """An order belongs to the market of its group only where the group's id counts as a name."""
+    assert Belongs.IN is Scope(market=3).belongs(BUY, markets=(BUY.market, BUY.group))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Scope(side="up"),
+        lambda: Scope(side=0),
+        lambda: Scope(market=""),
+        lambda: Scope(market=True),
+        lambda: Scope(market=1.5),
+        lambda: Scope(asset=" "),
+        lambda: Scope(order_ids="abc"),
+        lambda: Scope(order_ids=[""]),
+        lambda: Scope(where="x"),
+        lambda: Account("", None),
+        lambda: Account(5, None),
+    ],
+)
+def test_bad_scopes_and_accounts_are_refused(make):
+    """A condition of the wrong type or a blank name is a ConfigError."""
+    with pytest.raises(ConfigError):
+        make()
+
+
+def test_a_side_may_be_a_word():
+    """`side="buy"` is the same as `Side.BUY`."""
+    assert Side.BUY is Scope(side="BUY").side
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True, "5"])
+def test_bad_seconds_are_refused(seconds):
+    """A bound must be a positive, finite number."""
+    with pytest.raises(ConfigError):
+        checked_seconds("deadline_s", seconds)
+
+
+def test_notional_counts_what_still_rests():
+    """Notional is price times the shares not yet filled, and unknown where either is."""
+    assert Decimal(3) == BUY.notional
+    assert UNCLEAR.notional is None
+
+
+def test_credentials_are_not_in_the_repr():
+    """An account can be printed."""
+    assert "hunter2" not in repr(Account("alice", "hunter2"))

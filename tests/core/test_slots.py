@@ -1,0 +1,137 @@
+"""Promises 1, 2 and 3: one place for every order, one fate each, worst truth first."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import CredentialError, Outcome, ThrottledError, TransportError, WireError
+from engine.core.outcome import Verdict, Word
+from engine.core.slots import Slots
+
+LOST = TransportError("lost", sent=True)
+UNSENT = TransportError("refused", sent=False)
+REFUSED = Verdict(word=Word.UNSETTLED, code=10999, text="no")
+
+
+def one_slot():
+    """A slot of its own."""
+    return Slots().place("a")
+
+
+def heard(*came):
+    """The slot after cancels that brought these back."""
+    slot = one_slot()
+    for each in came:
+        slot.start(1.0)
+        slot.hear(each)
+    return slot
+
+
+def test_a_slot_starts_as_not_sent():
+    """Before anything leaves, the fate is not_sent."""
+    assert Outcome.NOT_SENT is one_slot().outcome
+
+
+def test_a_slot_is_unknown_from_before_the_request_leaves():
+    """From the moment a cancel may leave until something comes back, the fate is unknown."""
+    slot = one_slot()
+    slot.start(1.0)
+
+    assert Outcome.UNKNOWN is slot.outcome
+
+
+@pytest.mark.parametrize(
+    ("came", "expected"),
+    [
+        ([UNSENT], Outcome.NOT_SENT),
+        ([LOST], Outcome.UNKNOWN),
+        ([WireError("odd")], Outcome.UNKNOWN),
+        ([REFUSED], Outcome.REJECTED),
+        ([ThrottledError("429")], Outcome.REJECTED),
+        ([CredentialError("401")], Outcome.REJECTED),
+        ([LOST, REFUSED], Outcome.UNKNOWN),
+        ([LOST, UNSENT], Outcome.UNKNOWN),
+        ([REFUSED, UNSENT], Outcome.REJECTED),
+    ],
+)
+def test_the_fate_is_the_worst_that_the_evidence_allows(came, expected):
+    """A refusal after a lost answer does not make the order rejected: the lost cancel may have acted."""
+    assert expected is heard(*came).outcome
+
+
+def test_a_read_that_shows_the_order_open_lifts_the_doubt():
+    """An order seen open after a lost answer is rejected, which may be live, and no longer unknown."""
+    slot = heard(LOST)
+    slot.hear_read(Verdict(word=Word.OPEN))
+
+    assert Outcome.REJECTED is slot.outcome
+
+
+@pytest.mark.parametrize("came", [LOST, WireError("odd"), Verdict(word=Word.UNSETTLED, text="?")])
+def test_a_read_that_shows_nothing_changes_nothing(came):
+    """A failed read leaves the doubt where it was."""
+    slot = heard(LOST)
+    slot.hear_read(came)
+
+    assert Outcome.UNKNOWN is slot.outcome
+    assert "lost" == slot.error
+
+
+def test_a_request_that_never_left_is_no_attempt():
+    """Attempts count what may have left, tries count everything."""
+    slot = heard(UNSENT, UNSENT, LOST)
+
+    assert (1, 3) == (slot.attempts, slot.tries)
+
+
+def test_a_pace_refusal_is_no_try():
+    """A 429 uses up none of the order's tries."""
+    slot = heard(ThrottledError("429"), ThrottledError("429"))
+
+    assert (2, 0) == (slot.attempts, slot.tries)
+
+
+def test_success_carries_no_error():
+    """A cancelled order has neither code nor error, whatever went wrong before."""
+    slot = heard(LOST)
+    slot.settle(Outcome.ALREADY_CANCELLED, 2.0)
+
+    assert (None, None) == (slot.code, slot.error)
+
+
+def test_an_acknowledged_order_that_a_read_shows_cancelled_is_cancelled():
+    """The first acknowledgement is what cancelled it, even if a later sweep asked again."""
+    slot = heard(Verdict(word=Word.CANCELLED))
+    slot.settle(Outcome.CANCELLED, 2.0)
+    slot.reopen(tries=0, is_listed=True)
+    slot.settle(Outcome.ALREADY_CANCELLED, 3.0)
+
+    assert Outcome.CANCELLED is slot.outcome
+
+
+def test_a_closed_order_that_is_listed_again_is_at_risk():
+    """Later evidence beats an acknowledgement: reopened, the order may be live and says why."""
+    slot = heard(Verdict(word=Word.CANCELLED))
+    slot.settle(Outcome.CANCELLED, 2.0)
+    slot.reopen(tries=3, is_listed=True)
+
+    assert Outcome.REJECTED is slot.outcome
+    assert ("still_listed", 3) == (slot.code, slot.tries)
+
+
+@given(st.lists(st.sampled_from("abcdef"), max_size=20))
+def test_every_place_has_its_result(order_ids):
+    """`results[i]` is the fate of the i-th id, and equal ids share one."""
+    slots = Slots(order_ids)
+    results = slots.results("alice", start_s=0.0)
+
+    assert order_ids == [result.order_id for result in results]
+    assert list(range(len(order_ids))) == [result.index for result in results]
+    assert len(set(order_ids)) == len(list(slots))
+
+
+def test_an_unsent_order_says_what_stopped_it():
+    """Orders that were never sent carry the reason of the stop."""
+    (result,) = Slots(["a"]).results("alice", start_s=0.0, stop="the deadline came first")
+
+    assert "no cancel was sent: the deadline came first" == result.error

@@ -12,7 +12,8 @@ Rules:
    number; what it misses, the next walk from the first page finds.
 3. Only a walk that began with nothing in flight, and during which nothing was sent, proves anything; and over several pages
    only if a second one shows the same orders, because a fill and a new order together can hide a row from a single walk.
-4. An order that is still listed after it was settled is taken up again, a bounded number of times.
+4. An order that a walk shows although it was settled before that walk began is taken up again, as long as that leads to
+   something.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ MOST_PAGES = 10_000
 
 MOST_WALKS = 4
 """How often in a row a walk is begun anew because the last one could not be believed. A guess."""
+
+MOST_SWEEPS = 20
+"""How often one order is taken up again at the very most. A guess."""
 
 MOST_LATE_WALKS = 25
 """How often in a row a walk may find just a few new orders before the account is taken for one that keeps quoting. A guess."""
@@ -224,6 +228,10 @@ class Drain:
         self._has_begun = False
         self._fullest_page = 0
         self._seen_before: set[str] | None = None
+        self._walks = 0
+        self._taken_up = 0
+        self._taken_up_before: int | None = None
+        self._fruitless = 0
         self._has_taken = False
         self._begin_walk()
 
@@ -272,11 +280,17 @@ class Drain:
     # What follows decides; nothing below is called from outside.
 
     def _begin_walk(self) -> None:
+        if self._taken_up:
+            is_fruitless = self._taken_up_before is not None and self._taken_up >= self._taken_up_before
+            self._fruitless = self._fruitless + 1 if is_fruitless else 0
+            self._taken_up_before, self._taken_up = self._taken_up, 0
+        self._walks += 1
         self._walk = Walk(self._first)
         self._is_proving = True
         self._has_taken = False
         self._is_exhausted = False
         self._staying = 0
+        self._pages_skipped = 0
         self._page_rows = 0
         self._stuck = 0
         self.left = {}
@@ -295,13 +309,13 @@ class Drain:
         if self._is_proving or self._cursor_at is None:
             return self._walk.cursor or self._first
         # Rounded to whole pages: reading a page of orders known already costs more than missing a few, which the next walk finds.
-        pages = round((self._staying + len(self._queue)) / self._page_rows) + len(self._reading)
+        pages = round((self._staying + len(self._queue)) / self._page_rows) + self._pages_skipped + len(self._reading)
         return self._cursor_at(pages * self._page_rows, self._page_rows)
 
     def _prove(self, page: Page) -> None:
         """Take a page while nothing is in flight. Any work in it turns the walk into a drain."""
         fresh = self._walk.add(page)
-        found = self._sort(fresh, is_proof=True)
+        found = self._sort(fresh)
         if found:
             self._is_proving = False
             self._seen_before = None
@@ -322,33 +336,35 @@ class Drain:
         else:
             fresh = [order for order in page.orders if order.order_id not in self._walk.seen]
             self._walk.seen.update(order.order_id for order in fresh)
-            self._is_exhausted |= not fresh or self._is_last(page)
-        self._sort(fresh, is_proof=False)
+            self._pages_skipped += not fresh  # orders that stay although we took them for gone push the unseen ones back
+            self._is_exhausted |= self._is_last(page)
+        self._sort(fresh)
 
     def _is_last(self, page: Page) -> bool:
         """Whether reading ahead would find nothing: only a hint, which the next walk checks."""
         known = self._staying + len(self._queue) + self._in_hand
         return page.rows == 0 or page.next is None or (page.total is not None and page.total <= known)
 
-    def _sort(self, orders: list[OpenOrder], *, is_proof: bool) -> int:
+    def _sort(self, orders: list[OpenOrder]) -> int:
         """Queue what is to be cancelled, count what stays; give back how many were queued."""
         queued = 0
         for order in orders:
-            slot = self._work_on(order, is_proof=is_proof)
+            slot = self._work_on(order)
             if slot is None:
                 self._staying += 1
             else:
+                slot.walk = self._walks
                 self._queue.append(slot)
                 queued += 1
         return queued
 
-    def _work_on(self, order: OpenOrder, *, is_proof: bool) -> Slot | None:
+    def _work_on(self, order: OpenOrder) -> Slot | None:
         """The slot to work on for this row, or None if it stays."""
         if order.state not in (OrderState.OPEN, OrderState.UNKNOWN):
             return None
         slot = self._slots.get(order.order_id)
         if slot is not None:
-            return self._take_up(slot) if is_proof else None
+            return self._take_up(slot) if slot.walk < self._walks else None
         belongs = self._belongs(order)
         if belongs is not Belongs.IN:
             self.left[order.order_id] = belongs
@@ -356,12 +372,13 @@ class Drain:
         return self._slots.place(order.order_id, order)
 
     def _take_up(self, slot: Slot) -> Slot | None:
-        """An order that was settled and is still listed, while nothing was in flight."""
-        was_closed = not slot.outcome.may_be_live
-        can_try = slot.sweeps < (self._retry.sweeps if was_closed else 1)
+        """An order that was settled before this walk began, and is still listed."""
+        was_closed = slot.is_acknowledged or not slot.outcome.may_be_live
+        can_try = self._fruitless < (self._retry.sweeps if was_closed else 1) and slot.sweeps < MOST_SWEEPS
         slot.reopen(tries=self._retry.cancels - self._retry.sweep_cancels, is_listed=True)
         self.pause = max(self.pause, slot.sweeps)
         if can_try:
+            self._taken_up += 1
             slot.reads_first = False
             return slot
         slot.settle(None, slot.settled_s or 0.0)
@@ -416,6 +433,7 @@ class Drain:
         """Orders that may be live by our books and are not listed: to be read once more."""
         found = []
         for slot in self._slots:
+            slot.walk = self._walks
             if slot.outcome.may_be_live and slot.order_id not in self._walk.seen and slot.sweeps < self._retry.sweeps:
                 slot.reopen(tries=self._retry.cancels - self._retry.sweep_cancels, is_listed=False)
                 self.pause = max(self.pause, slot.sweeps)

@@ -21,8 +21,8 @@ class Retry:
         cancels: Cancels tried for one order, in one sweep.
         reads: Reads tried in a row to resolve one order.
         listings: Tries for one page of a listing.
-        sweeps: How often an order is taken up again that the venue acknowledged and a later listing still shows; one that it
-            refused is taken up once.
+        sweeps: How many sweeps in a row may lead to nothing, over orders that the venue acknowledged and still lists; over
+            orders that it refused, one.
         sweep_cancels: Cancels tried for one order each time it is taken up again.
         first_wait_s: Longest wait before the second try; it doubles with every further one.
         longest_wait_s: Longest wait between two tries.

@@ -25,7 +25,8 @@ class Slot:
         is_unseen: Whether an attempt may have acted without an answer, and no read has shown the order since.
         is_refused: Whether the venue has refused a cancel of it.
         is_acknowledged: Whether the venue has ever acknowledged a cancel of it.
-        sweeps: How often a later listing brought it back.
+        walk: Number of the listing walk in which it was last queued.
+        sweeps: How often it was taken up again.
         reads_first: Whether the next step is a read instead of a cancel.
     """
 
@@ -46,6 +47,7 @@ class Slot:
         "settled_s",
         "sweeps",
         "tries",
+        "walk",
     )
 
     def __init__(self, order_id: str, order: OpenOrder | None = None) -> None:
@@ -58,6 +60,7 @@ class Slot:
         self.is_unseen = False
         self.is_refused = False
         self.is_acknowledged = False
+        self.walk = 0
         self.sweeps = 0
         self.reads_first = False
         self.code: int | str | None = None

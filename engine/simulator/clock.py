@@ -82,7 +82,11 @@ class _JumpingSelector(selectors.BaseSelector):
 
 
 class VirtualClockLoop(asyncio.SelectorEventLoop):
-    """A loop that starts at 0.0 s and never waits: an hour of sleeping takes as long as its turns."""
+    """A loop that starts at 0.0 s and never waits: an hour of sleeping takes as long as its turns.
+
+    Threads of its own executor are waited for, with time standing still. Other threads (anyio's workers among them)
+    are waited for only when nothing else is left to do: a timer that waits beside them fires at once.
+    """
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()

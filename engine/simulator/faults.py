@@ -145,6 +145,11 @@ class FaultDice:
         self._struck_at: Counter[tuple[int, str]] = Counter()
         self._asked_at: Counter[tuple[int, str]] = Counter()
 
+    @property
+    def can_refuse(self) -> bool:
+        """Whether any rule refuses connections at all."""
+        return any(rule.fault.manner is Manner.REFUSE for rule in self._plan.rules)
+
     def pick(self, ask: Ask, *, before_connecting: bool = False) -> Fault | None:
         """The fault that strikes this request, or None.
 

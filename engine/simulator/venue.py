@@ -6,7 +6,6 @@ Sans-IO: no clock, no socket. Whoever carries the bytes brings the time.
 from __future__ import annotations
 
 import random
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -108,6 +107,8 @@ class SimulatedVenue(ABC):
 
     def refuses(self, request: HttpRequest, *, now_s: float) -> bool:
         """Whether a fault keeps the connection for this request from coming about. To be asked once per request."""
+        if not self._faults.can_refuse:
+            return False
         self.advance(now_s)
         ask = self._ask(request, number=len(self.ledger.requests) + 1, connection=0)
         refused = self._faults.pick(ask, before_connecting=True) is not None
@@ -262,23 +263,6 @@ def take_apart(request: HttpRequest) -> WireRequest:
         query=dict(parse_qsl(parts.query, keep_blank_values=True)),
         headers={name.lower(): value for name, value in request.headers.items()},
         body=request.body or b"",
-    )
-
-
-def time_uuid(dice: random.Random, number: int) -> str:
-    """An id that looks like a version 1 UUID of one machine, later for a larger number."""
-    ticks = 0x1F0E22FA11EE07E + number * 997 + dice.randrange(997)
-    return str(
-        uuid.UUID(
-            fields=(
-                ticks & 0xFFFFFFFF,
-                (ticks >> 32) & 0xFFFF,
-                ((ticks >> 48) & 0x0FFF) | 0x1000,
-                0x97,
-                0x14,
-                0x0A58A9FEAC02,
-            )
-        )
     )
 
 

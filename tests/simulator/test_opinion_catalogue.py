@@ -317,10 +317,9 @@ def test_giant_body(seen, carrier):
 
 @CARRIERS
 def test_nested_json(seen, carrier):
-    """Valid JSON, nested deeper than a recursive parser goes."""
+    """Valid JSON, nested deeper than any recursive parser goes: so deep that a test must not parse it."""
     answer, _ = seen("nested_json", carrier)
-    with pytest.raises(RecursionError):
-        json.loads(answer.body)
+    assert answer.body == b'{"errno":0,"errmsg":"","result":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -337,9 +336,11 @@ def test_memory_agrees_with_the_wire(seen, name):
 
 def strip(body):
     """Ids and the second listener's address differ between simulators; shapes do not."""
+    if b"[" * 1000 in body:
+        return body
     try:
         return shape(json.loads(body))
-    except (ValueError, RecursionError):
+    except ValueError:
         return body
 
 

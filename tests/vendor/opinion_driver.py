@@ -10,6 +10,7 @@ import time
 
 from opinion_clob_sdk import Client
 from opinion_clob_sdk.builder_sdk import BuilderClient
+from opinion_clob_sdk.chain.py_order_utils.model.sides import OrderSide
 
 CHAIN_ID = 56
 PUBLICLY_KNOWN_KEY = "0x" + "11" * 32
@@ -39,10 +40,12 @@ def plain(value):
 def answer(call):
     """The result of one call, or the error it raised, and the seconds it took."""
     client = make_client(call)
+    if "side" in call["options"]:
+        call["options"]["side"] = OrderSide(call["options"]["side"])
     begin_s = time.monotonic()
     try:
         outcome = {"result": getattr(client, call["method"])(*call["args"], **call["options"])}
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (whatever it raises is the result)
         outcome = {"error": type(error).__name__, "text": str(error), "status": getattr(error, "status", None)}
     return {**outcome, "elapsed_s": time.monotonic() - begin_s}
 
@@ -51,7 +54,7 @@ def main():
     """Answer until standard input ends."""
     logging.disable(logging.CRITICAL)
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line)), default=plain), flush=True)
+        print(json.dumps(answer(json.loads(line)), default=plain), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

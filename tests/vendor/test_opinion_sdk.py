@@ -45,7 +45,10 @@ def vendor():
     with process:
         yield process
         process.stdin.close()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 class Scene:
@@ -53,6 +56,7 @@ class Scene:
 
     def __init__(self, process, simulator, server):
         self._process, self.simulator, self.server = process, simulator, server
+        self.base_url = server.base_url
         self.account = simulator.account("alice")
 
     async def builder(self, method, *args, **options):
@@ -74,9 +78,12 @@ class Scene:
         return await self.client("cancel_all_orders", **options)
 
     async def _call(self, client, key, method, args, options):
-        call = {"client": client, "base_url": self.server.base_url, "key": key, "method": method, "args": args, "options": options}
-        async with asyncio.timeout(CALL_PATIENCE_S):
+        call = {"client": client, "base_url": self.base_url, "key": key, "method": method, "args": args, "options": options}
+        too_long = asyncio.get_running_loop().call_later(CALL_PATIENCE_S, self._process.kill)
+        try:
             return await asyncio.to_thread(self._exchange, json.dumps(call))
+        finally:
+            too_long.cancel()
 
     def _exchange(self, line):
         self._process.stdin.write(line + "\n")
@@ -85,9 +92,11 @@ class Scene:
 
     @property
     def open(self):
+        """How many orders are open in truth."""
         return len(self.simulator.ledger.open_ids())
 
     def routes(self):
+        """How many requests of each route arrived."""
         return Counter(request.route for request in self.simulator.ledger.requests)
 
 
@@ -158,7 +167,9 @@ async def test_errno_on_page_2(scene):
         assert it.open == 45
 
 
-@pytest.mark.parametrize(("fault", "words"), [("list_errno_page_1", "OpenApiError"), ("list_null_result_page_1", "Invalid list response format")])
+@pytest.mark.parametrize(
+    ("fault", "words"), [("list_errno_page_1", "OpenApiError"), ("list_null_result_page_1", "Invalid list response format")]
+)
 async def test_nothing_usable_on_page_1(scene, fault, words):
     """For the builder's client nothing was open; the user's raises."""
     async with scene(45, fault) as it:
@@ -172,7 +183,7 @@ async def test_nothing_usable_on_page_1(scene, fault, words):
 async def test_http_500_on_page_2(scene, kind):
     """Both raise, and nothing is cancelled."""
     async with scene(45, "list_http_500_page_2") as it:
-        assert (await it.cancel_all(kind))["status"] == 500
+        assert "(500)" in (await it.cancel_all(kind))["text"]
         assert it.open == 45
 
 
@@ -212,7 +223,9 @@ async def test_page_ignored_in_the_code_dialect(scene):
         assert len(posted) == 20
 
 
-@pytest.mark.parametrize(("kind", "side", "left"), [("builder", 0, "5 5"), ("builder", 1, "0 5"), ("client", 0, "0 0"), ("client", 1, "0 5")])
+@pytest.mark.parametrize(
+    ("kind", "side", "left"), [("builder", 0, "5 5"), ("builder", 1, "0 5"), ("client", 0, "0 0"), ("client", 1, "0 5")]
+)
 async def test_sides(scene, kind, side, left):
     """With 1 for buy, asking for buys (0) cancels nothing or all, and asking for sells (1) cancels the buys."""
     async with scene(10) as it:
@@ -233,14 +246,15 @@ async def test_list_waits_for_retry_after_once(scene):
 async def test_list_gives_up_after_four(scene):
     """Nothing but 429 brings four lists and an exception."""
     async with scene(3, FaultRule(FAULTS["rate_429_retry_0"], routes={"list"})) as it:
-        assert (await it.client("cancel_all_orders"))["status"] == 429
+        assert "(429)" in (await it.client("cancel_all_orders"))["text"]
         assert it.routes() == {"list": 4}
 
 
-@pytest.mark.parametrize(("fault", "status"), [("rate_429", 429), ("rate_429_retry_1", 429), ("rate_429_html", 429), ("http_503", 503)])
+@pytest.mark.parametrize(
+    ("fault", "status"), [("rate_429", 429), ("rate_429_retry_1", 429), ("html_429", 429), ("http_503", 503)]
+)
 async def test_cancel_is_not_repeated(scene, fault, status):
     """A cancel that is refused for pace, or by a broken server, is sent once and raises."""
-    fault = {"rate_429_html": "html_429"}.get(fault, fault)
     async with scene(1, fault) as it:
         answer = await it.builder("cancel_order_for_user", "x")
         assert (answer["status"], it.routes()) == (status, {"cancel": 1})
@@ -277,7 +291,7 @@ SEEN_AS_FAILURE = [
     "result_one", "result_text_true", "result_bare_true", "result_array", "result_text", "errno_text_zero", "errno_false",
     "array_body", "empty_body", "html_200", "broken_json", "text_plain", "octet_stream", "http_400", "http_401", "http_403",
     "http_404", "http_500", "http_503", "html_502", "html_504", "rate_429", "rate_429_retry_1", "redirect_307", "drop",
-    "drop_headers", "drop_body", "content_length_small", "nested_json",
+    "drop_headers", "drop_body", "content_length_small",
 ]  # fmt: skip
 
 
@@ -318,11 +332,8 @@ async def test_strict_types_refuse_the_page(scene, name):
 async def test_doubled_prefix_shows(scene):
     """A host that already ends in the prefix runs into a 404."""
     async with scene(1) as it:
-        doubled = it.server.base_url + "/openapi"
-        answer = await asyncio.to_thread(
-            it._exchange,
-            json.dumps({"client": "client", "base_url": doubled, "key": it.account.api_key, "method": "cancel_order", "args": ["x"], "options": {}}),
-        )
+        it.base_url += "/openapi"
+        answer = await it.client("cancel_order", "x")
         assert answer["status"] == 404
 
 

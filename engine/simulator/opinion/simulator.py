@@ -12,6 +12,7 @@ from engine.core.order import Side
 from engine.simulator.faults import FaultPlan
 from engine.simulator.ledger import BookOrder, BookState
 from engine.simulator.opinion.envelope import RefusedError, acceptance, refusal
+from engine.simulator.opinion.ids import time_uuid
 from engine.simulator.opinion.listing import list_page, read_query
 from engine.simulator.opinion.routes import BUILDER_ROUTES, find_route, wallet_of
 from engine.simulator.opinion.rows import order_detail
@@ -19,7 +20,7 @@ from engine.simulator.opinion.rules import OpinionRules
 from engine.simulator.opinion.users import Users
 from engine.simulator.quota import Counter, FixedWindow, new_counter
 from engine.simulator.script import Drift
-from engine.simulator.venue import SimulatedAccount, SimulatedVenue, time_uuid
+from engine.simulator.venue import SimulatedAccount, SimulatedVenue
 from engine.simulator.wire import Ask, Reply, WireRequest
 
 DAY_S = 86_400.0

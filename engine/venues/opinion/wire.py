@@ -66,6 +66,10 @@ BUSY_STATUSES = {403, 408, 425}
 firewall."""
 
 
+MOST_NESTED = 10_000
+"""Most opening brackets of a body that is parsed at all; a page of 20 rows has about 25. A guess."""
+
+
 def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
     """The address in front of `/openapi`, from either spelling of it: with `/openapi` at its end or without.
 
@@ -314,6 +318,9 @@ def _wire_error(answer: HttpAnswer, what: str) -> WireError:
 
 
 def _json_object(answer: HttpAnswer) -> dict[str, Any] | None:
+    # The parser recurses, and other packages may have lifted the interpreter's bound on that: a deep body would end the process.
+    if answer.body.count(b"[") + answer.body.count(b"{") > MOST_NESTED:
+        return None
     try:
         body = json.loads(answer.body)
     except (ValueError, RecursionError):

@@ -1,0 +1,106 @@
+"""The command line `cancel-engine`. Knows the front door; decides nothing about orders.
+
+Exit codes: 0 nothing at risk and every listing complete; 1 something at risk, or a listing incomplete; 2 the request could not
+be used; 130 interrupted at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from engine.cli.cancel import cancel
+from engine.cli.cancel_all import cancel_all
+from engine.cli.demo import demo
+from engine.cli.orders import orders
+from engine.cli.output import UNUSABLE, clean
+from engine.cli.signals import INTERRUPTED
+from engine.cli.simulate import simulate
+from engine.errors import ConfigError
+
+VERBS = (demo, orders, cancel, cancel_all, simulate)
+NAME = "cancel-engine"
+BROKEN = 1
+"""Exit code where the run itself broke: what was cancelled by then is not known, so something is at risk."""
+
+
+def _version() -> str:
+    try:
+        return version(NAME)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+@click.group(NAME, commands={verb.name or "": verb for verb in VERBS}, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name=NAME)
+def cli() -> None:
+    """Take resting orders off prediction-market order books, and report the fate of every one.
+
+    Try it without any key: cancel-engine demo
+
+    \b
+    Exit codes: 0    nothing at risk, and every listing complete
+                1    something may still be live, or a listing is incomplete
+                2    the request could not be used; nothing was sent
+                130  interrupted twice, or before anything began
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give back its exit code. Every error is one line on stderr."""
+    _accept_any_text()
+    try:
+        # A verb hands its exit code back; help and version hand back nothing.
+        return cli.main(args=None if arguments is None else list(arguments), prog_name=NAME, standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return UNUSABLE
+    except click.UsageError as error:
+        helping = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""
+        return _fail(f"{error.format_message()}{helping}", UNUSABLE)
+    except (click.ClickException, ConfigError) as error:
+        return _fail(error.format_message() if isinstance(error, click.ClickException) else str(error), UNUSABLE)
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        return _fail_unread()
+    except Exception as error:  # noqa: BLE001  # whatever went wrong, an operator gets one line and a true exit code
+        return _explain(error)
+
+
+def _explain(error: BaseException) -> int:
+    """One line for an error that came out of the run; a group with one member stands for that member."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, ConfigError):
+        return _fail(str(error), UNUSABLE)
+    logging.getLogger("engine").debug("internal error", exc_info=error)
+    words = f"internal error: {type(error).__name__}: {str(error)[:200]}"
+    return _fail(f"{words}; orders may still be live, so look with `{NAME} orders`", BROKEN)
+
+
+def _fail(words: str, code: int) -> int:
+    try:
+        click.echo(f"{NAME}: {clean(words)}", err=True)
+    except OSError:
+        pass  # nobody listens; the exit code still says it
+    return code
+
+
+def _fail_unread() -> int:
+    """Whoever read our output has gone; keep the interpreter from complaining about it while it shuts down."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN
+
+
+def _accept_any_text() -> None:
+    """No character of a venue's may break a terminal or a file that cannot show it."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

@@ -1,0 +1,160 @@
+"""The options that the verbs share, and what they come to: a venue, its accounts, a scope. Reads files and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from engine.cli.logs import LEVELS, listen
+from engine.cli.output import counted
+from engine.config import VENUES, open_venue, read_accounts, read_settings
+from engine.core.order import Side
+from engine.core.request import Account, Scope, checked_seconds
+from engine.venues.base import Venue
+
+Verb = Callable[..., int]
+
+MOST_NAMES = 5
+"""Names of accounts that a question shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the shared options come to, checked.
+
+    Attributes:
+        venue: Open, with its limits.
+        accounts: In the order of their file.
+        deadline_s: Seconds that the verb may take, or None.
+        as_json: Whether stdout holds one JSON document.
+    """
+
+    venue: Venue
+    accounts: list[Account]
+    deadline_s: float | None
+    as_json: bool
+
+    @property
+    def host(self) -> str:
+        """Where the requests go."""
+        return urlsplit(self.venue.base_url).netloc
+
+    @property
+    def named(self) -> str:
+        """The accounts, for a sentence."""
+        names = ", ".join(account.name for account in self.accounts[:MOST_NAMES])
+        more = len(self.accounts) - MOST_NAMES
+        return f"{counted(len(self.accounts), 'account')} ({names}{f' and {more} more' if more > 0 else ''})"
+
+    def check(self, scope: Scope | None = None) -> None:
+        """Refuse what the venue cannot use, before anybody is asked or anything is sent.
+
+        Raises:
+            ConfigError: an account or a condition is not this venue's.
+        """
+        for account in self.accounts:
+            self.venue.check(account, scope)
+
+
+_LOG_LEVEL = click.option(
+    "--log-level", type=click.Choice(LEVELS), default="warning", show_default=True, help="Events on stderr, as lines of JSON."
+)
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, and nothing else there.")
+
+_ACCOUNT_OPTIONS = (
+    click.option("--venue", metavar="|".join(VENUES), help="Where the orders rest; may be left out if the accounts say it."),
+    click.option("--base-url", metavar="URL", help="The venue's address, with or without /openapi; its production one if left out."),
+    click.option(
+        "--accounts",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="TOML file of accounts; without it, the key in OPINION_API_KEY is the one account.",
+    ),
+    click.option("--only", metavar="A,B", multiple=True, help="Only the accounts of these names."),
+    click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see configs/opinion.toml."),
+    click.option("--builder", is_flag=True, help="Builder mode: keep within its 2,000 free cancels a day."),
+    click.option("--deadline", metavar="SECONDS", type=float, help="Come back by then with what is known."),
+    _AS_JSON,
+    _LOG_LEVEL,
+)
+
+_SCOPE_OPTIONS = (
+    click.option("--market", metavar="ID", help="Only orders in this market."),
+    click.option("--asset", metavar="A", help="Only orders for this outcome: yes or no."),
+    click.option("--side", type=click.Choice(["buy", "sell"], case_sensitive=False), help="Only orders on this side."),
+)
+
+
+def json_option(verb: Verb) -> Verb:
+    """Give the verb `--json`."""
+    return _AS_JSON(verb)
+
+
+def log_option(verb: Verb) -> Verb:
+    """Give the verb `--log-level`, which is obeyed before the verb begins."""
+
+    @wraps(verb)
+    def wrapped(*, log_level: str, **others: Any) -> int:
+        listen(log_level)
+        return verb(**others)
+
+    return _LOG_LEVEL(wrapped)
+
+
+def account_options(verb: Verb) -> Verb:
+    """Give the verb all options about venue and accounts; it gets them as one `Wanted`."""
+
+    @wraps(verb)
+    def wrapped(*, deadline: float | None, as_json: bool, log_level: str, **others: Any) -> int:
+        listen(log_level)
+        chosen = {name: others.pop(name) for name in ("venue", "base_url", "accounts", "only", "config", "builder")}
+        venue, accounts = _open(**chosen)
+        deadline_s = checked_seconds("--deadline", deadline)
+        wanted = Wanted(venue=venue, accounts=accounts, deadline_s=deadline_s, as_json=as_json)
+        wanted.check()
+        return verb(wanted, **others)
+
+    return _with(_ACCOUNT_OPTIONS, wrapped)
+
+
+def scope_options(verb: Verb) -> Verb:
+    """Give the verb the options about which orders; it gets them as one `Scope`."""
+
+    @wraps(verb)
+    def wrapped(wanted: Wanted, *, market: str | None, asset: str | None, side: str | None, **others: Any) -> int:
+        scope = Scope(market=market, asset=asset, side=None if side is None else Side(side.lower()))
+        wanted.check(scope)
+        return verb(wanted, scope, **others)
+
+    return _with(_SCOPE_OPTIONS, wrapped)
+
+
+def _open(
+    *, venue: str | None, base_url: str | None, accounts: Path | None, only: tuple[str, ...], config: Path | None, builder: bool
+) -> tuple[Venue, list[Account]]:
+    names = [name.strip() for text in only for name in text.split(",") if name.strip()]
+    if only and not names:
+        raise click.UsageError("--only names no account", click.get_current_context())
+    chosen, found = read_accounts(accounts, environment=os.environ, venue=venue, only=names)
+    return open_venue(chosen, read_settings(config, chosen), builder=builder, base_url=base_url), found
+
+
+def _with(options: tuple[Callable[[Verb], Verb], ...], verb: Verb) -> Verb:
+    for option in reversed(options):
+        verb = option(verb)
+    return verb
+
+
+def in_words(scope: Scope) -> str:
+    """The scope as the end of a sentence about orders: `open buy order in market 5 for yes`, without its article."""
+    words = ["open", "order"] if scope.side is None else ["open", str(scope.side), "order"]
+    words += [] if scope.market is None else ["in market", str(scope.market)]
+    words += [] if scope.asset is None else ["for", str(scope.asset)]
+    return " ".join(words)

@@ -1,0 +1,62 @@
+"""`cancel-engine cancel ID…`: known orders of one account."""
+
+from __future__ import annotations
+
+import click
+
+from engine.cli.accounts import Wanted, account_options
+from engine.cli.output import CLEAN, stdout_console
+from engine.cli.running import print_document, print_result, print_verdict, run
+from engine.cli.tables import print_plan
+from engine.cli.verdicts import say_ids
+from engine.core.order import OpenOrder
+from engine.core.plan import AccountPlan, Plan
+from engine.core.request import Account, checked_ids
+from engine.errors import ConfigError
+
+
+@click.command("cancel")
+@click.argument("order_ids", metavar="ID...", nargs=-1, required=True)
+@account_options
+@click.option("--dry-run", is_flag=True, help="Say what would be sent; sends nothing at all.")
+@click.option("-y", "--yes", is_flag=True, help="Accepted and not needed: ids are chosen already.")
+def cancel(wanted: Wanted, *, order_ids: tuple[str, ...], dry_run: bool, yes: bool) -> int:  # noqa: ARG001  # see its help
+    """Cancel these orders of one account, and say what became of each.
+
+    \b
+    Examples:
+      cancel-engine cancel a11ee07e-e22f-11f0-9714-0a58a9feac02 --venue opinion
+      cancel-engine cancel ID1 ID2 --venue opinion --accounts accounts.toml --only alice --deadline 5 --json
+    """
+    account = _one_account(wanted)
+    ids = checked_ids(order_ids)
+    if dry_run:
+        return _show_plan(wanted, account, ids)
+    report = run(
+        wanted,
+        lambda engine, progress: engine.cancel_orders(account, ids, deadline_s=wanted.deadline_s, progress=progress),
+    )
+    summary = report.accounts[account.name]
+    if wanted.as_json:
+        return print_document(summary.to_dict(), say_ids(summary), is_clean=summary.is_clean)
+    return print_result(report, say_ids(summary))
+
+
+def _one_account(wanted: Wanted) -> Account:
+    if len(wanted.accounts) != 1:
+        raise ConfigError(f"orders belong to one account, and here are {wanted.named}; choose it with --only NAME")
+    return wanted.accounts[0]
+
+
+def _show_plan(wanted: Wanted, account: Account, ids: tuple[str, ...]) -> int:
+    """The same document as the dry run of a cancel-all, from the ids alone."""
+    orders = tuple(OpenOrder(order_id=order_id) for order_id in dict.fromkeys(ids))
+    least_time_s = wanted.venue.limits.least_time_s(len(orders))
+    part = AccountPlan(account=account.name, orders=orders, requests=len(orders), least_time_s=least_time_s)
+    plan = Plan(accounts={account.name: part})
+    sentence = f"Dry run: would send {len(orders)} cancel requests for {account.name} to {wanted.host}; nothing was sent."
+    if wanted.as_json:
+        return print_document(plan.to_dict(), sentence, is_clean=True)
+    print_plan(stdout_console(), plan)
+    print_verdict(sentence, is_clean=True)
+    return CLEAN

@@ -1,0 +1,78 @@
+"""`cancel-engine cancel-all`: everything in a scope, for every account."""
+
+from __future__ import annotations
+
+import sys
+
+import anyio
+import click
+
+from engine.cli.accounts import Wanted, account_options, in_words, scope_options
+from engine.cli.output import AT_RISK, CLEAN, clean, stdout_console
+from engine.cli.running import print_document, print_result, print_verdict, run
+from engine.cli.tables import print_plan
+from engine.cli.verdicts import say_plan, say_run
+from engine.core.plan import Plan
+from engine.core.request import Scope
+from engine.errors import ConfigError
+from engine.run import CancelEngine
+
+
+@click.command("cancel-all")
+@account_options
+@scope_options
+@click.option("--dry-run", is_flag=True, help="Say what would be done; sends listings, and no cancel.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask first; needed without a terminal.")
+def cancel_all(wanted: Wanted, scope: Scope, *, dry_run: bool, yes: bool) -> int:
+    """Cancel every open order in scope, then list again to prove that none is left.
+
+    Without --market, --asset and --side, that is every open order of every account.
+
+    \b
+    Examples:
+      cancel-engine cancel-all --venue opinion --accounts accounts.toml --dry-run
+      cancel-engine cancel-all --venue opinion --accounts accounts.toml --market 123 --side buy --yes --json
+    """
+    if dry_run:
+        return _show_plan(wanted, scope)
+    if not yes:
+        _confirm(wanted, scope)
+    report = run(
+        wanted,
+        lambda engine, progress: engine.mass_cancel(
+            wanted.accounts, scope, deadline_s=wanted.deadline_s, progress=progress
+        ),
+    )
+    sentence = say_run(report, scope)
+    if wanted.as_json:
+        return print_document(report.to_dict(), sentence, is_clean=report.is_clean)
+    return print_result(report, sentence)
+
+
+def _show_plan(wanted: Wanted, scope: Scope) -> int:
+    plan = anyio.run(_plan, wanted, scope)
+    sentence = say_plan(plan, scope)
+    if wanted.as_json:
+        return print_document(plan.to_dict(), sentence, is_clean=plan.listing_complete)
+    print_plan(stdout_console(), plan)
+    print_verdict(sentence, is_clean=plan.listing_complete)
+    return CLEAN if plan.listing_complete else AT_RISK
+
+
+async def _plan(wanted: Wanted, scope: Scope) -> Plan:
+    async with CancelEngine(wanted.venue) as engine:
+        return await engine.plan(wanted.accounts, scope, deadline_s=wanted.deadline_s)
+
+
+def _confirm(wanted: Wanted, scope: Scope) -> None:
+    """Ask, on stderr, so that stdout stays clean.
+
+    Raises:
+        ConfigError: the answer is not yes, or nobody is there to give one.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigError("there is no terminal to ask for confirmation; add --yes to cancel without being asked")
+    question = f"Cancel every {in_words(scope)} of {wanted.named} at {wanted.host}? [y/N] "
+    click.echo(clean(question) + " ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise ConfigError("not confirmed; nothing was sent")

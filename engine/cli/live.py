@@ -1,0 +1,255 @@
+"""Progress on stderr: a display that redraws itself on a terminal, a line a second elsewhere, nothing where nobody looks.
+
+Telling must never stop the doing: a terminal that is paused, a pipe that nobody reads or that has closed holds up or ends the
+telling alone. So what is written is written from a thread, and what goes wrong there is not raised.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from threading import Lock
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from engine.cli.output import clean, counted, is_screen, stderr_console
+from engine.cli.tables import BAD, DIM, GOOD, new_table
+from engine.core.summary import CancelSummary
+from engine.run import Progress
+
+LINE_EVERY_S = 1.0
+FRAME_EVERY_S = 0.2
+LOOK_SHARE = 20
+"""The count of a large run takes time that the run itself needs: the pause is at least so many times as long as the count."""
+
+RATE_OVER_S = 3.0
+MOST_ROWS = 10
+"""Accounts shown one by one in a live display; of more, only the sums are shown."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Where one account, or all together, stand at one moment.
+
+    Attributes:
+        found: Orders known so far.
+        cancelled: Of them, cancelled.
+        failed: Done with, and not cancelled.
+        at_risk: May be live at this moment, those included whose turn is still to come.
+        settled: Done with.
+    """
+
+    found: int = 0
+    cancelled: int = 0
+    failed: int = 0
+    at_risk: int = 0
+    settled: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Add the counts of another one."""
+        self.found += other.found
+        self.cancelled += other.cancelled
+        self.failed += other.failed
+        self.at_risk += other.at_risk
+        self.settled += other.settled
+
+
+def count(summary: CancelSummary) -> Tally:
+    """Count one account in a single pass."""
+    tally = Tally(found=summary.total)
+    for result in summary.results:
+        is_live = result.outcome.may_be_live
+        is_settled = result.settled_s is not None or not is_live
+        tally.cancelled += result.success
+        tally.at_risk += is_live
+        tally.settled += is_settled
+        tally.failed += is_settled and not result.success
+    return tally
+
+
+@dataclass(slots=True, kw_only=True)
+class Moment:
+    """The whole run at one moment."""
+
+    accounts: dict[str, Tally]
+    done: frozenset[str]
+    stopped: frozenset[str]
+    total: Tally
+    rate_per_s: float
+    elapsed_s: float
+    is_stopping: bool
+
+    def in_words(self) -> str:
+        """The moment in one line."""
+        total = self.total
+        words = (
+            f"{self.elapsed_s:.0f} s: {len(self.done)} of {counted(len(self.accounts), 'account')} done, {total.found:,} found, "
+            f"{total.cancelled:,} cancelled, {total.failed:,} failed, {total.at_risk:,} at risk, {self.rate_per_s:.1f}/s"
+        )
+        return f"{words}, stopping" if self.is_stopping else words
+
+
+class Watch:
+    """Looks at a progress again and again, and knows how fast it moves."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.is_stopping = False
+        self._progress = progress
+        self._settled: deque[tuple[float, int]] = deque([(0.0, 0)])
+
+    def stop(self) -> None:
+        """Let the run come back with its report."""
+        self.is_stopping = True
+        self._progress.stop()
+
+    def look(self) -> Moment:
+        """The run as it stands now."""
+        report = self._progress.report()
+        accounts = {name: count(summary) for name, summary in report.accounts.items()}
+        total = Tally()
+        for tally in accounts.values():
+            total.add(tally)
+        return Moment(
+            accounts=accounts,
+            done=frozenset(name for name, summary in report.accounts.items() if _is_done(summary, accounts[name])),
+            stopped=frozenset(name for name, summary in report.accounts.items() if summary.fault),
+            total=total,
+            rate_per_s=self._rate_per_s(report.elapsed_s, total.settled),
+            elapsed_s=report.elapsed_s,
+            is_stopping=self.is_stopping,
+        )
+
+    def _rate_per_s(self, now_s: float, settled: int) -> float:
+        self._settled.append((now_s, settled))
+        while len(self._settled) > 2 and now_s - self._settled[0][0] > RATE_OVER_S:
+            self._settled.popleft()
+        then_s, before = self._settled[0]
+        return max(0, settled - before) / (now_s - then_s) if now_s > then_s else 0.0
+
+
+def _is_done(summary: CancelSummary, tally: Tally) -> bool:
+    if summary.fault:
+        return True
+    return summary.listing_complete if summary.verified is not None else tally.settled == tally.found
+
+
+@asynccontextmanager
+async def telling(watch: Watch, *, as_json: bool) -> AsyncIterator[None]:
+    """Tell how the run stands while the block runs; with JSON, only to somebody at a terminal."""
+    console = stderr_console()
+    teller: Teller = Display(console) if is_screen(console) else Lines(console, is_silent=as_json)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_tell_on, watch, teller)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
+            teller.end()
+
+
+async def _tell_on(watch: Watch, teller: Teller) -> None:
+    while True:
+        began_s = anyio.current_time()
+        moment = watch.look()
+        pause_s = max(teller.every_s, LOOK_SHARE * (anyio.current_time() - began_s))
+        await anyio.to_thread.run_sync(teller.show, moment, abandon_on_cancel=True)
+        await anyio.sleep(pause_s)
+
+
+class Teller(Protocol):
+    """Shows one moment after the other."""
+
+    every_s: float
+
+    def show(self, moment: Moment) -> None:
+        """Show the moment; called in a thread, raises nothing."""
+        ...
+
+    def end(self) -> None:
+        """The run is over; raises nothing."""
+        ...
+
+
+class Lines:
+    """A plain line for each moment but the first, which has nothing to say yet."""
+
+    every_s = LINE_EVERY_S
+
+    def __init__(self, console: Console, *, is_silent: bool) -> None:
+        self._console = console
+        self._is_silent = is_silent
+
+    def show(self, moment: Moment) -> None:
+        """Print the line, until somebody closes the other end."""
+        if self._is_silent or moment.elapsed_s < LINE_EVERY_S / 2:
+            return
+        try:
+            self._console.print(Text(moment.in_words()), soft_wrap=True)
+        except OSError:
+            self._is_silent = True
+
+    def end(self) -> None:
+        """Nothing is left behind."""
+
+
+class Display:
+    """A table and a bar that are drawn over again, and wiped once the final tables can be shown."""
+
+    every_s = FRAME_EVERY_S
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._lock = Lock()
+        self._is_over = False
+
+    def show(self, moment: Moment) -> None:
+        """Draw the moment, until the terminal has gone."""
+        with self._lock:
+            if self._is_over:
+                return
+            try:
+                self._live.start()
+                self._live.update(draw(moment), refresh=True)
+            except OSError:
+                self._is_over = True
+
+    def end(self) -> None:
+        """Wipe what was drawn, and give the cursor back."""
+        with self._lock, suppress(OSError):
+            self._is_over = True
+            self._live.stop()
+
+
+def draw(moment: Moment) -> RenderableType:
+    """The moment as a table, a bar and a line."""
+    parts: list[RenderableType] = [_draw_accounts(moment)] if 1 < len(moment.accounts) <= MOST_ROWS else []
+    total = moment.total
+    bar = ProgressBar(total=max(total.found, 1), completed=total.settled, width=40)
+    return Group(*parts, bar, _draw_sums(moment))
+
+
+def _draw_accounts(moment: Moment) -> Table:
+    table = new_table("account", "found", "cancelled", "failed", "at risk", "", wide=("account",), words=("",))
+    for name, tally in moment.accounts.items():
+        state = ("stopped", BAD) if name in moment.stopped else ("done", GOOD) if name in moment.done else ("working", DIM)
+        numbers = (f"{number:,}" for number in (tally.found, tally.cancelled, tally.failed, tally.at_risk))
+        table.add_row(Text(clean(name)), *numbers, Text(*state))
+    return table
+
+
+def _draw_sums(moment: Moment) -> Text:
+    """The line under the bar, the numbers that matter in colour."""
+    text = Text(moment.in_words())
+    text.highlight_regex(r"[\d,]+ cancelled", GOOD)
+    if moment.total.failed:
+        text.highlight_regex(r"[\d,]+ failed", BAD)
+    return text

@@ -1,0 +1,73 @@
+"""What every verb prints with: consoles, one JSON document, and words that cannot steer a terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+CLEAN = 0
+AT_RISK = 1
+UNUSABLE = 2
+
+DEEPEST = 50
+"""Levels of a venue's answer that a JSON document repeats; what lies deeper is hostile, not information. A guess."""
+
+
+def stdout_console() -> Console:
+    """Where results go."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+@cache
+def stderr_console() -> Console:
+    """Where progress, questions and events go: one console, so that lines do not run into a live display."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def is_screen(console: Console) -> bool:
+    """Whether somebody looks at a terminal that can redraw itself; forced colours in a file do not make it one."""
+    return console.file.isatty() and not console.is_dumb_terminal
+
+
+def clean(words: str, *, longest: int | None = None) -> str:
+    """The words on one line, without anything that could steer a terminal, cut if they are longer."""
+    line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(words.split()))
+    return line if longest is None or len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun: `1 order`, `2 orders`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def print_sentence(console: Console, sentence: str, *, style: str = "") -> None:
+    """Print one sentence: wrapped at words on a terminal, on one line elsewhere."""
+    console.print(Text(clean(sentence), style=style), soft_wrap=not console.is_terminal)
+
+
+def print_json(document: Mapping[str, Any], *, indent: int | None = 2) -> None:
+    """Print the document, in ASCII, as the one thing on stdout."""
+    click.echo(json.dumps(plain(document), indent=indent, allow_nan=False))
+    sys.stdout.flush()
+
+
+def plain(value: Any, *, depth: int = 0) -> Any:
+    """The value as JSON can hold it: decimals and what is no finite number as text, nothing deeper than a person would read."""
+    if depth > DEEPEST:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, depth=depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, depth=depth + 1) for item in value]
+    if isinstance(value, Decimal) or (isinstance(value, float) and not math.isfinite(value)):
+        return str(value)
+    return value

@@ -1,0 +1,58 @@
+"""One call of the engine from the command line: with progress, with a way to stop it, with its report."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from engine.cli.accounts import Wanted
+from engine.cli.live import Watch, telling
+from engine.cli.output import AT_RISK, CLEAN, print_json, print_sentence, stderr_console, stdout_console
+from engine.cli.signals import stopping
+from engine.cli.tables import BAD, GOOD, print_report
+from engine.core.report import RunReport
+from engine.run import CancelEngine, Progress
+
+Call = Callable[[CancelEngine, Progress], Awaitable[object]]
+
+
+def run(wanted: Wanted, call: Call) -> RunReport:
+    """Make the call and give back its report, also when Ctrl-C or SIGTERM stops it.
+
+    Raises:
+        ConfigError: the request cannot be used; nothing was sent.
+    """
+    return anyio.run(follow, wanted, call)
+
+
+async def follow(wanted: Wanted, call: Call) -> RunReport:
+    """The same in a loop that runs already."""
+    progress = Progress()
+    watch = Watch(progress)
+    with stopping(watch.stop):
+        async with CancelEngine(wanted.venue) as engine, telling(watch, as_json=wanted.as_json):
+            await call(engine, progress)
+        return progress.report()
+
+
+def print_verdict(sentence: str, *, is_clean: bool) -> None:
+    """The last line, and the one to read first."""
+    console = stdout_console()
+    console.print()
+    print_sentence(console, sentence, style=GOOD if is_clean else BAD)
+
+
+def print_result(report: RunReport, sentence: str) -> int:
+    """Print tables and verdict for people; give back the exit code."""
+    print_report(stdout_console(), report)
+    print_verdict(sentence, is_clean=report.is_clean)
+    return CLEAN if report.is_clean else AT_RISK
+
+
+def print_document(document: dict[str, object], sentence: str, *, is_clean: bool) -> int:
+    """Print the one document for programs, and what is wrong, if anything is, on stderr; give back the exit code."""
+    print_json(document)
+    if not is_clean:
+        print_sentence(stderr_console(), sentence)
+    return CLEAN if is_clean else AT_RISK

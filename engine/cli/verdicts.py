@@ -1,0 +1,117 @@
+"""A run in one sentence. The worst comes first, and *nothing found* is never said where *could not look* is true."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from engine.cli.accounts import in_words
+from engine.cli.output import counted
+from engine.core.outcome import Outcome
+from engine.core.plan import Plan
+from engine.core.report import RunReport
+from engine.core.request import Belongs, Scope
+from engine.core.summary import CancelSummary
+
+MOST_NAMED = 3
+"""Accounts or orders that a sentence names."""
+
+WORDS = {
+    Outcome.CANCELLED: "cancelled",
+    Outcome.ALREADY_CANCELLED: "already cancelled",
+    Outcome.FILLED: "filled",
+    Outcome.EXPIRED: "expired",
+    Outcome.NOT_FOUND: "not found",
+    Outcome.REJECTED: "rejected",
+    Outcome.UNKNOWN: "unknown",
+    Outcome.NOT_SENT: "not sent",
+}
+
+
+def say_counts(by_outcome: dict[Outcome, int]) -> str:
+    """The outcomes in words: `143 cancelled, 2 filled`."""
+    return ", ".join(f"{count:,} {WORDS[outcome]}" for outcome, count in by_outcome.items())
+
+
+def say_run(report: RunReport, scope: Scope) -> str:
+    """The verdict on a cancel-all."""
+    summaries = list(report.accounts.values())
+    blind = [summary for summary in summaries if not summary.listing_complete]
+    if report.at_risk:
+        words = _say_risk(report, summaries)
+        return f"{words} {_say_blind(blind)}" if blind else words
+    if blind:
+        known = f" The {counted(report.total, 'order')} it found: {say_counts(report.by_outcome)}." if report.total else ""
+        return _say_blind(blind) + known
+    return " ".join([_say_done(report, summaries) if report.total else _say_nothing(scope), *_say_left(summaries)])
+
+
+def say_ids(summary: CancelSummary) -> str:
+    """The verdict on cancelling known orders."""
+    total, live = summary.total, [result for result in summary.results if result.outcome.may_be_live]
+    if live:
+        ids = _listed(dict.fromkeys(result.order_id for result in live))
+        why = f" ({summary.fault})" if summary.fault else ""
+        return f"{len(live):,} of {counted(total, 'order')} may still be live: {ids}{why}."
+    if summary.cancelled == total:
+        return "The order is cancelled." if total == 1 else f"All {total:,} orders are cancelled."
+    return f"None of {counted(total, 'order')} rests any more: {say_counts(summary.by_outcome)}."
+
+
+def say_plan(plan: Plan, scope: Scope) -> str:
+    """What a cancel-all would do."""
+    blind = [(name, each.listing_error) for name, each in plan.accounts.items() if not each.listing_complete]
+    if not plan.total and not blind:
+        return f"{_say_nothing(scope)} Dry run: no cancel was sent."
+    words = (
+        f"Dry run: would cancel {counted(plan.total, 'order')} in {counted(len(plan.accounts), 'account')} with "
+        f"{counted(plan.requests, 'request')}, in {plan.least_time_s:.0f} s at the least; no cancel was sent."
+    )
+    return f"{say_unlisted(blind)} {words}" if blind else words
+
+
+def say_unlisted(blind: Sequence[tuple[str, str | None]]) -> str:
+    """Whose open orders could not be listed to the end, and why."""
+    reasons = "; ".join(f"{name}: {(reason or 'not finished').rstrip('.')}" for name, reason in blind[:MOST_NAMED])
+    more = f"; and {len(blind) - MOST_NAMED} more" if len(blind) > MOST_NAMED else ""
+    return f"Could not look at every open order of {counted(len(blind), 'account')}, so more may be live ({reasons}{more})."
+
+
+def _say_risk(report: RunReport, summaries: Iterable[CancelSummary]) -> str:
+    counts = {summary.account: summary.at_risk for summary in summaries if summary.at_risk}
+    where = _listed(f"{name} {count:,}" for name, count in counts.items())
+    return f"{counted(report.at_risk, 'order')} may still be live in {counted(len(counts), 'account')}: {where}."
+
+
+def _say_blind(blind: Sequence[CancelSummary]) -> str:
+    return say_unlisted([(summary.account, summary.fault or summary.listing_error) for summary in blind])
+
+
+def _say_done(report: RunReport, summaries: Iterable[CancelSummary]) -> str:
+    total = "The 1 order" if report.total == 1 else f"All {report.total:,} orders"
+    counts = "" if report.cancelled == report.total else f" ({say_counts(report.by_outcome)})"
+    proof = "verified by a later listing" if all(summary.verified for summary in summaries) else "not verified by a later listing"
+    return f"{total} in scope {'is' if report.total == 1 else 'are'} off the book{counts}; {proof}."
+
+
+def _say_nothing(scope: Scope) -> str:
+    unsure = " (the venue does not say whether that market exists)" if scope.market is not None else ""
+    if scope.side is None and scope.asset is None:
+        where = f" in market {scope.market}" if scope.market is not None else ": there is no open order"
+        return f"Nothing rests{where}{unsure}."
+    return f"Nothing rests in scope: there is no {in_words(scope)}{unsure}."
+
+
+def _say_left(summaries: Iterable[CancelSummary]) -> list[str]:
+    """A sentence about orders that were left alone because it is not clear whether they belong."""
+    unclear = Counter(why for summary in summaries for why in summary.left.values() if why is not Belongs.OUT)
+    if not unclear:
+        return []
+    reasons = ", ".join(f"{count:,} {why.value}" for why, count in unclear.items())
+    return [f"{counted(unclear.total(), 'order')} may be in scope and {'was' if unclear.total() == 1 else 'were'} left alone: {reasons}."]
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

@@ -1,0 +1,377 @@
+"""Accounts and settings from files and the environment. Everything wrong with them is one `ConfigError` of one line.
+
+A key is looked up here and nowhere else, and no message shows one. A venue is one line in `VENUES`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.core.quota import Allowance, Limits, Window
+from engine.core.request import Account
+from engine.errors import ConfigError
+from engine.venues.base import Venue
+from engine.venues.opinion import BUILDER, PUBLISHED, Opinion, OpinionKey
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Largest file that is read: about a hundred thousand accounts. A guess that keeps a wrong path, such as a device, from filling
+the memory."""
+
+DEFAULT_NAME = "default"
+"""Name of the one account that comes from the environment instead of a file."""
+
+PUBLIC_KEYS = ("name", "venue", "address")
+"""Keys of an account that are no secrets; every other one is treated as one."""
+
+_REFERENCE = "env:"
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueKind:
+    """What the configuration has to know of a venue.
+
+    Attributes:
+        variables: For each key that an account needs, the environment variable that holds it where there is no accounts file.
+        credentials: Makes the venue's credentials out of those keys.
+        settings: Keys of its table in a settings file, with the kind of value of each.
+        open: Makes the venue out of those settings.
+        builder: Settings that `--builder` stands for; empty where the venue has no such mode.
+    """
+
+    variables: Mapping[str, str]
+    credentials: Callable[..., Any]
+    settings: Mapping[str, str]
+    open: Callable[[Mapping[str, Any]], Venue]
+    builder: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _open_opinion(settings: Mapping[str, Any]) -> Opinion:
+    """Opinion with these settings; what is left out is as published, or as `Opinion` has it."""
+    values = dict(settings)
+    per_account, per_venue = values.pop("requests_per_s", None), values.pop("venue_requests_per_s", None)
+    allowance = values.pop("allowance_per_day", None)
+    if "open_statuses" in values:
+        values["open_statuses"] = tuple(values["open_statuses"])
+    limits = Limits(
+        per_account=PUBLISHED.per_account if per_account is None else (Window(per_account, 1.0),),
+        per_venue=() if per_venue is None else (Window(per_venue, 1.0),),
+        allowance=None if allowance is None else Allowance(allowance),
+    )
+    return Opinion(**values, limits=limits)
+
+
+OPINION_SETTINGS = {
+    "base_url": "text",
+    "timeout_s": "seconds",
+    "requests_per_s": "count",
+    "venue_requests_per_s": "count",
+    "allowance_per_day": "count",
+    "include_group": "flag",
+    "open_statuses": "counts",
+}
+
+VENUES: Mapping[str, VenueKind] = {
+    "opinion": VenueKind(
+        variables={"api_key": "OPINION_API_KEY"},
+        credentials=OpinionKey,
+        settings=OPINION_SETTINGS,
+        open=_open_opinion,
+        builder={} if BUILDER.allowance is None else {"allowance_per_day": BUILDER.allowance.cancels},
+    ),
+}
+"""Every venue that can be used."""
+
+ANNOUNCED = ("polymarket",)
+"""Venues that an accounts file may already name; their accounts are passed over."""
+
+
+# --- accounts
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """One account as its file has it: keys are still references, or literal."""
+
+    name: str
+    venue: str | None
+    keys: Mapping[str, str] = field(repr=False)
+
+
+def read_accounts(
+    path: Path | None, *, environment: Mapping[str, str], venue: str | None = None, only: Collection[str] = ()
+) -> tuple[str, list[Account]]:
+    """The venue, and its accounts in the order of the file; without a file, the one of the environment.
+
+    Args:
+        path: The accounts file, or None.
+        environment: Where `env:NAME` is looked up.
+        venue: Which venue; None takes the one that the accounts name.
+        only: Names to choose; empty for all accounts of the venue.
+
+    Raises:
+        ConfigError: anything in it cannot be used. No message shows a key.
+    """
+    if venue is not None:
+        check_venue(venue)
+    rows = _environment_rows(environment, venue) if path is None else _file_rows(path)
+    chosen = venue or _venue_of(rows)
+    mine = [row for row in rows if row.venue in (None, chosen)]
+    if not mine:
+        raise ConfigError(f"no account in {path} is for {chosen}")
+    return chosen, [_account(row, chosen, environment) for row in _picked(mine, only)]
+
+
+def check_venue(name: str) -> None:
+    """Refuse a venue that cannot be used.
+
+    Raises:
+        ConfigError: it is not in `VENUES`.
+    """
+    if name in ANNOUNCED:
+        raise ConfigError(f"venue {name} cannot be used yet; only {', '.join(VENUES)} is available")
+    if name not in VENUES:
+        raise ConfigError(f"unknown venue {name!r}; available: {', '.join(VENUES)}")
+
+
+def _environment_rows(environment: Mapping[str, str], venue: str | None) -> list[AccountRow]:
+    kinds = VENUES if venue is None else {venue: VENUES[venue]}
+    for name, kind in kinds.items():
+        if all(variable in environment for variable in kind.variables.values()):
+            keys = {key: f"{_REFERENCE}{variable}" for key, variable in kind.variables.items()}
+            return [AccountRow(DEFAULT_NAME, name, keys)]
+    ways = " or ".join(" and ".join(kind.variables.values()) for kind in kinds.values())
+    raise ConfigError(f"no accounts: give --accounts FILE, or set the environment variable {ways} for a single one")
+
+
+def _file_rows(path: Path) -> list[AccountRow]:
+    text, is_private = _read(path, "the accounts file")
+    table = _parsed(path, text)
+    refuse_unknown(f"{path}", table, ("account",))
+    entries = table.get("account", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ConfigError(f"{path}: write each account as a table that begins with [[account]]")
+    if not entries:
+        raise ConfigError(f"{path}: no accounts in it; each begins with [[account]], then name = … and api_key = …")
+    rows = [_row(path, number, entry) for number, entry in enumerate(entries, start=1)]
+    _refuse_twins(path, rows)
+    if not is_private and any(_is_literal(row) for row in rows):
+        raise ConfigError(f"{path} holds a key and others may read or change it; run: chmod 600 {path}")
+    return rows
+
+
+def _row(path: Path, number: int, entry: Mapping[str, Any]) -> AccountRow:
+    name = entry.get("name")
+    where = f"{path}: account {number}" + (f" ({name!r})" if isinstance(name, str) else "")
+    for key, value in entry.items():
+        if not isinstance(value, str):
+            raise ConfigError(f"{where}: {key} must be text in quotes")
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise ConfigError(f"{where}: needs a name of printable characters")
+    venue = entry.get("venue")
+    if venue is not None and venue not in (*VENUES, *ANNOUNCED):
+        raise ConfigError(f"{where}: unknown venue {venue!r}{_nearest(venue, (*VENUES, *ANNOUNCED))}")
+    keys = {key: value for key, value in entry.items() if key not in ("name", "venue")}
+    if venue not in ANNOUNCED:
+        kinds = VENUES.values() if venue is None else [VENUES[venue]]
+        refuse_unknown(where, keys, [key for kind in kinds for key in kind.variables])
+    return AccountRow(name, venue, keys)
+
+
+def _refuse_twins(path: Path, rows: Iterable[AccountRow]) -> None:
+    seen: set[str] = set()
+    for row in rows:
+        if row.name in seen:
+            raise ConfigError(f"{path}: two accounts are named {row.name!r}; give each its own name")
+        seen.add(row.name)
+
+
+def _is_literal(row: AccountRow) -> bool:
+    return any(key not in PUBLIC_KEYS and not value.startswith(_REFERENCE) for key, value in row.keys.items())
+
+
+def _venue_of(rows: Sequence[AccountRow]) -> str:
+    """The one venue that the accounts name."""
+    named = dict.fromkeys(row.venue for row in rows)
+    chosen = next(iter(named))
+    if len(named) > 1 or chosen is None:
+        raise ConfigError(f"the accounts do not name one venue; choose it with --venue {'|'.join(VENUES)}")
+    check_venue(chosen)
+    return chosen
+
+
+def _picked(rows: Sequence[AccountRow], only: Collection[str]) -> Sequence[AccountRow]:
+    names = [row.name for row in rows]
+    for name in only:
+        if name not in names:
+            shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+            raise ConfigError(f"no account is named {name!r}; there are: {shown}")
+    return [row for row in rows if row.name in only] if only else rows
+
+
+def _account(row: AccountRow, venue: str, environment: Mapping[str, str]) -> Account:
+    kind = VENUES[venue]
+    keys = {key: _looked_up(row, key, environment) for key in kind.variables}
+    try:
+        return Account(row.name, kind.credentials(**keys), venue)
+    except ConfigError as error:
+        raise ConfigError(f"account {row.name!r}: {error}") from error
+
+
+def _looked_up(row: AccountRow, key: str, environment: Mapping[str, str]) -> str:
+    value = row.keys.get(key)
+    if value is None:
+        raise ConfigError(f'account {row.name!r} has no {key}; write {key} = "env:NAME", NAME being an environment variable')
+    if not value.startswith(_REFERENCE):
+        return value
+    variable = value.removeprefix(_REFERENCE)
+    if not _VARIABLE.fullmatch(variable):
+        # It may be the key itself, put there by mistake, so it is not shown.
+        raise ConfigError(
+            f"account {row.name!r}: what follows {_REFERENCE} in {key} is no name of an environment variable "
+            "(capitals, digits and underscores)"
+        )
+    if variable not in environment:
+        raise ConfigError(f"account {row.name!r}: the environment variable {variable} is not set")
+    return environment[variable]
+
+
+# --- settings
+
+
+def read_settings(path: Path | None, venue: str) -> dict[str, Any]:
+    """What a settings file says of the venue; nothing without a file.
+
+    Raises:
+        ConfigError: the file, or a value in it, cannot be used.
+    """
+    if path is None:
+        return {}
+    text, _ = _read(path, "the settings file")
+    table = _parsed(path, text)
+    refuse_unknown(f"{path}", table, ("venue",))
+    venues = _table(f"{path}: venue", table.get("venue", {}))
+    refuse_unknown(f"{path}: [venue]", venues, (*VENUES, *ANNOUNCED))
+    known = {name: VENUES[name].settings for name in venues if name in VENUES}
+    checked = {name: checked_table(f"{path}: [venue.{name}]", venues[name], kinds) for name, kinds in known.items()}
+    return checked.get(venue, {})
+
+
+def open_venue(name: str, settings: Mapping[str, Any], *, builder: bool = False, base_url: str | None = None) -> Venue:
+    """The venue with these settings; what the caller says beside them comes before them.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    kind = VENUES[name]
+    if builder and not kind.builder:
+        raise ConfigError(f"venue {name} has no builder mode")
+    chosen = {**settings, **(kind.builder if builder else {})}
+    return kind.open(chosen if base_url is None else {**chosen, "base_url": base_url})
+
+
+def checked_table(where: str, table: object, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """The table, if it holds known keys with values of the right kind only.
+
+    Raises:
+        ConfigError: naming the key, and the nearest known one where it is unknown.
+    """
+    values = _table(where, table)
+    refuse_unknown(where, values, kinds)
+    for key, value in values.items():
+        wanted, is_good = _KINDS[kinds[key]]
+        if not is_good(value):
+            raise ConfigError(f"{where}: {key} must be {wanted}")
+    return values
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """A TOML file as it stands.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    return _parsed(path, _read(path, "the settings file")[0])
+
+
+def refuse_unknown(where: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Refuse keys that nobody would read.
+
+    Raises:
+        ConfigError: naming the nearest known key.
+    """
+    known = list(known)
+    for key in table:
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r}{_nearest(key, known)}")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+
+
+def _table(where: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where} must be a table")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+_KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "text": ("text in quotes", lambda value: isinstance(value, str)),
+    "texts": ("a list of texts", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value)),
+    "flag": ("true or false", lambda value: isinstance(value, bool)),
+    "count": ("a whole number of at least 1", _is_count),
+    "counts": ("a list of whole numbers of at least 1", lambda value: isinstance(value, list) and all(map(_is_count, value))),
+    "whole": ("a whole number of at least 0", lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0),
+    "seconds": ("a positive number of seconds", lambda value: _is_number(value) and value > 0),
+    "share": ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),
+    "milliseconds": ("a number of milliseconds, at least 0", lambda value: _is_number(value) and value >= 0),
+}
+
+
+# --- files
+
+
+def _read(path: Path, what: str) -> tuple[str, bool]:
+    """The text of a file, and whether its owner alone can read and write it; both of the one file that was opened."""
+    try:
+        with path.open("rb") as file:
+            # A system without such modes, or a pipe from the owner's own shell, has nothing to protect here.
+            is_private = os.name != "posix" or os.fstat(file.fileno()).st_mode & 0o077 == 0
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"cannot read {what} {path}: {words}") from error
+    if len(content) > MOST_BYTES:
+        raise ConfigError(f"{what} {path} is larger than {MOST_BYTES} bytes")
+    try:
+        return content.decode("utf-8-sig"), is_private
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{what} {path} is not UTF-8 text (line {line})") from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        # The parser's own words name a line and at most one character, never a value.
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error

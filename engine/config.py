@@ -127,7 +127,7 @@ def read_accounts(
     mine = [row for row in rows if row.venue in (None, chosen)]
     if not mine:
         raise ConfigError(f"no account in {path} is for {chosen}")
-    return chosen, [_account(row, chosen, environment) for row in _picked(mine, only)]
+    return chosen, [_account(row, chosen, environment) for row in _picked(mine, only, chosen)]
 
 
 def check_venue(name: str) -> None:
@@ -208,12 +208,12 @@ def _venue_of(rows: Sequence[AccountRow]) -> str:
     return chosen
 
 
-def _picked(rows: Sequence[AccountRow], only: Collection[str]) -> Sequence[AccountRow]:
+def _picked(rows: Sequence[AccountRow], only: Collection[str], venue: str) -> Sequence[AccountRow]:
     names = [row.name for row in rows]
     for name in only:
         if name not in names:
             shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-            raise ConfigError(f"no account is named {name!r}; there are: {shown}")
+            raise ConfigError(f"no account for {venue} is named {name!r}; there are: {shown}")
     return [row for row in rows if row.name in only] if only else rows
 
 
@@ -330,17 +330,22 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return _is_whole(value) and value != 0
 
 
 _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "text": ("text in quotes", lambda value: isinstance(value, str)),
+    "tables": ("tables", lambda value: isinstance(value, list) and all(isinstance(item, dict) for item in value)),
     "texts": ("a list of texts", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value)),
     "flag": ("true or false", lambda value: isinstance(value, bool)),
     "count": ("a whole number of at least 1", _is_count),
     "counts": ("a list of whole numbers of at least 1", lambda value: isinstance(value, list) and all(map(_is_count, value))),
-    "whole": ("a whole number of at least 0", lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0),
+    "whole": ("a whole number of at least 0", _is_whole),
     "seconds": ("a positive number of seconds", lambda value: _is_number(value) and value > 0),
     "share": ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),
     "milliseconds": ("a number of milliseconds, at least 0", lambda value: _is_number(value) and value >= 0),

@@ -91,8 +91,9 @@ class AccountCall:
 
     def end(self, stop: str | None) -> None:
         """The call is over; `stop` says what ended it, if it did not end by itself."""
-        self._end_s = anyio.current_time()
-        self._stop = stop
+        if self._end_s is None:
+            self._end_s = anyio.current_time()
+            self._stop = stop
 
     def summarise(self) -> CancelSummary:
         """The summary as it stands."""
@@ -318,6 +319,7 @@ class CancelEngine:
                     part.sender, part.work, scope, retry=self._retry, in_flight=self._in_flight, roll=self._roll, log=log
                 )
                 await part.pull.run()
+                part.end(None)
 
         async with anyio.create_task_group() as tasks:
             for _ in range(min(self._active_accounts, len(parts))):

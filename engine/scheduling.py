@@ -69,8 +69,10 @@ class Pull:
         return self._is_stopping or self.fault is not None
 
     def _stop(self, fault: str) -> None:
+        """Stop the account. Who waits for a turn need not wait any longer; what is on its way is sheltered."""
         if self.fault is None:
             self.fault = fault
+            self._workers.cancel_scope.cancel()
 
     def _staff(self) -> None:
         """Have as many workers as there are jobs, within the bound."""
@@ -80,7 +82,7 @@ class Pull:
 
     async def _worker(self) -> None:
         try:
-            while not self._is_over and self._work.waiting:
+            while not self._is_over and self._live - self._busy <= self._work.waiting:
                 granted: tuple[Job, Turn] | None = await self._lane.wait_turn(self._choose)
                 if granted is not None:
                     job, turn = granted

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 import click
@@ -48,7 +49,7 @@ def cli() -> None:
                 1    something may still be live, or a listing is incomplete
                 2    the request could not be used; nothing was sent
                 130  interrupted twice, or before anything began
-    """
+    """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,17 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return UNUSABLE
-    except click.UsageError as error:
-        helping = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""
-        return _fail(f"{error.format_message()}{helping}", UNUSABLE)
-    except (click.ClickException, ConfigError) as error:
-        return _fail(error.format_message() if isinstance(error, click.ClickException) else str(error), UNUSABLE)
+    except click.ClickException as error:
+        return _fail(f"{error.format_message()}{_where_to_read(error)}", UNUSABLE)
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
         return _fail_unread()
     except Exception as error:  # noqa: BLE001  # whatever went wrong, an operator gets one line and a true exit code
         return _explain(error)
+
+
+def _where_to_read(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return "" if context is None else f" (see {context.command_path} --help)"
 
 
 def _explain(error: BaseException) -> int:
@@ -85,10 +88,8 @@ def _explain(error: BaseException) -> int:
 
 
 def _fail(words: str, code: int) -> int:
-    try:
+    with suppress(OSError):  # where nobody listens, the exit code still says it
         click.echo(f"{NAME}: {clean(words)}", err=True)
-    except OSError:
-        pass  # nobody listens; the exit code still says it
     return code
 
 

@@ -70,7 +70,9 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON docume
 
 _ACCOUNT_OPTIONS = (
     click.option("--venue", metavar="|".join(VENUES), help="Where the orders rest; may be left out if the accounts say it."),
-    click.option("--base-url", metavar="URL", help="The venue's address, with or without /openapi; its production one if left out."),
+    click.option(
+        "--base-url", metavar="URL", help="The venue's address, with or without /openapi; its production one if left out."
+    ),
     click.option(
         "--accounts",
         metavar="FILE",
@@ -78,7 +80,9 @@ _ACCOUNT_OPTIONS = (
         help="TOML file of accounts; without it, the key in OPINION_API_KEY is the one account.",
     ),
     click.option("--only", metavar="A,B", multiple=True, help="Only the accounts of these names."),
-    click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see configs/opinion.toml."),
+    click.option(
+        "--config", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see configs/opinion.toml."
+    ),
     click.option("--builder", is_flag=True, help="Builder mode: keep within its 2,000 free cancels a day."),
     click.option("--deadline", metavar="SECONDS", type=float, help="Come back by then with what is known."),
     _AS_JSON,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from engine.cli.accounts import Wanted, account_options
-from engine.cli.output import CLEAN, stdout_console
+from engine.cli.output import CLEAN, counted, stdout_console
 from engine.cli.running import print_document, print_result, print_verdict, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_ids
@@ -15,7 +15,7 @@ from engine.core.request import Account, checked_ids
 from engine.errors import ConfigError
 
 
-@click.command("cancel")
+@click.command("cancel", short_help="Cancel known orders of one account.")
 @click.argument("order_ids", metavar="ID...", nargs=-1, required=True)
 @account_options
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; sends nothing at all.")
@@ -27,7 +27,7 @@ def cancel(wanted: Wanted, *, order_ids: tuple[str, ...], dry_run: bool, yes: bo
     Examples:
       cancel-engine cancel a11ee07e-e22f-11f0-9714-0a58a9feac02 --venue opinion
       cancel-engine cancel ID1 ID2 --venue opinion --accounts accounts.toml --only alice --deadline 5 --json
-    """
+    """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
     account = _one_account(wanted)
     ids = checked_ids(order_ids)
     if dry_run:
@@ -54,7 +54,9 @@ def _show_plan(wanted: Wanted, account: Account, ids: tuple[str, ...]) -> int:
     least_time_s = wanted.venue.limits.least_time_s(len(orders))
     part = AccountPlan(account=account.name, orders=orders, requests=len(orders), least_time_s=least_time_s)
     plan = Plan(accounts={account.name: part})
-    sentence = f"Dry run: would send {len(orders)} cancel requests for {account.name} to {wanted.host}; nothing was sent."
+    sentence = (
+        f"Dry run: would send {counted(len(orders), 'cancel request')} for {account.name} to {wanted.host}; nothing was sent."
+    )
     if wanted.as_json:
         return print_document(plan.to_dict(), sentence, is_clean=True)
     print_plan(stdout_console(), plan)

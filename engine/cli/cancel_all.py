@@ -18,7 +18,7 @@ from engine.errors import ConfigError
 from engine.run import CancelEngine
 
 
-@click.command("cancel-all")
+@click.command("cancel-all", short_help="Cancel every open order in scope, and prove it.")
 @account_options
 @scope_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done; sends listings, and no cancel.")
@@ -32,16 +32,14 @@ def cancel_all(wanted: Wanted, scope: Scope, *, dry_run: bool, yes: bool) -> int
     Examples:
       cancel-engine cancel-all --venue opinion --accounts accounts.toml --dry-run
       cancel-engine cancel-all --venue opinion --accounts accounts.toml --market 123 --side buy --yes --json
-    """
+    """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
     if dry_run:
         return _show_plan(wanted, scope)
     if not yes:
         _confirm(wanted, scope)
     report = run(
         wanted,
-        lambda engine, progress: engine.mass_cancel(
-            wanted.accounts, scope, deadline_s=wanted.deadline_s, progress=progress
-        ),
+        lambda engine, progress: engine.mass_cancel(wanted.accounts, scope, deadline_s=wanted.deadline_s, progress=progress),
     )
     sentence = say_run(report, scope)
     if wanted.as_json:

@@ -9,7 +9,7 @@ import click
 from engine.cli.accounts import json_option, log_option
 
 
-@click.command("demo")
+@click.command("demo", short_help="See it work against a simulated venue; needs no key.")
 @click.option("--seed", type=int, help="Another seed gives other orders and other faults; the same one gives the same.")
 @click.option(
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of accounts and faults; see configs/demo.toml."
@@ -27,7 +27,7 @@ def demo(*, seed: int | None, config: Path | None, as_json: bool) -> int:
     Examples:
       cancel-engine demo
       cancel-engine demo --seed 7 --json
-    """
+    """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
     from engine.cli.demonstration import demonstrate  # noqa: PLC0415  # the simulator is loaded by those alone who ask for it
 
     return demonstrate(config, seed=seed, as_json=as_json)

@@ -54,6 +54,10 @@ class Tally:
     at_risk: int = 0
     settled: int = 0
 
+    def in_words(self) -> str:
+        """The counts in words."""
+        return f"{self.found:,} found, {self.cancelled:,} cancelled, {self.failed:,} failed, {self.at_risk:,} at risk"
+
     def add(self, other: Tally) -> None:
         """Add the counts of another one."""
         self.found += other.found
@@ -88,14 +92,16 @@ class Moment:
     elapsed_s: float
     is_stopping: bool
 
-    def in_words(self) -> str:
-        """The moment in one line."""
-        total = self.total
+    def in_short(self) -> str:
+        """How far, how fast, for how long."""
         words = (
-            f"{self.elapsed_s:.0f} s: {len(self.done)} of {counted(len(self.accounts), 'account')} done, {total.found:,} found, "
-            f"{total.cancelled:,} cancelled, {total.failed:,} failed, {total.at_risk:,} at risk, {self.rate_per_s:.1f}/s"
+            f"{self.elapsed_s:.0f} s, {self.rate_per_s:.1f}/s, {len(self.done)} of {counted(len(self.accounts), 'account')} done"
         )
         return f"{words}, stopping" if self.is_stopping else words
+
+    def in_words(self) -> str:
+        """The moment in one line."""
+        return f"{self.in_short()}: {self.total.in_words()}"
 
 
 class Watch:
@@ -233,8 +239,9 @@ def draw(moment: Moment) -> RenderableType:
     """The moment as a table, a bar and a line."""
     parts: list[RenderableType] = [_draw_accounts(moment)] if 1 < len(moment.accounts) <= MOST_ROWS else []
     total = moment.total
-    bar = ProgressBar(total=max(total.found, 1), completed=total.settled, width=40)
-    return Group(*parts, bar, _draw_sums(moment))
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_row(ProgressBar(total=max(total.found, 1), completed=total.settled, width=30), Text(moment.in_short()))
+    return Group(*parts, line, _draw_sums(total))
 
 
 def _draw_accounts(moment: Moment) -> Table:
@@ -246,10 +253,10 @@ def _draw_accounts(moment: Moment) -> Table:
     return table
 
 
-def _draw_sums(moment: Moment) -> Text:
+def _draw_sums(total: Tally) -> Text:
     """The line under the bar, the numbers that matter in colour."""
-    text = Text(moment.in_words())
+    text = Text(total.in_words())
     text.highlight_regex(r"[\d,]+ cancelled", GOOD)
-    if moment.total.failed:
+    if total.failed:
         text.highlight_regex(r"[\d,]+ failed", BAD)
     return text

@@ -49,23 +49,28 @@ def serve_until_stopped(
     simulator, accounts = build(faults=rules, **scene)
     if accounts_file is not None:
         _write_accounts(accounts_file, accounts)
+
+    def announce(base_url: str) -> None:
+        if as_json:
+            print_json({"base_url": base_url, "accounts": accounts}, indent=None)
+        else:
+            click.echo(_describe(base_url, accounts, accounts_file))
+
     try:
-        anyio.run(_serve, simulator, port, accounts, as_json, accounts_file)
+        anyio.run(_serve, simulator, port, announce)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise ConfigError(f"port {port} of 127.0.0.1 cannot be used: {error.strerror or error}") from error
+        raise ConfigError(f"port {port} of 127.0.0.1 cannot be used: {os.strerror(error.errno or 0)}") from error
     return CLEAN
 
 
-async def _serve(
-    simulator: SimulatedVenue, port: int, accounts: list[dict[str, str]], as_json: bool, accounts_file: Path | None  # noqa: FBT001
-) -> None:
+async def _serve(simulator: SimulatedVenue, port: int, announce: Callable[[str], None]) -> None:
+    """Serve until a signal comes; announce the address once it answers."""
     stop = anyio.Event()
     with stopping(stop.set):
         async with serve(simulator, port=port) as server:
-            if as_json:
-                print_json({"base_url": server.base_url, "accounts": accounts}, indent=None)
-            else:
-                click.echo(_describe(server.base_url, accounts, accounts_file))
+            announce(server.base_url)
             await stop.wait()
 
 

@@ -30,9 +30,10 @@ LONGEST_REASON = 160
 GOOD, BAD, DIM = "green", "bold red", "dim"
 
 
-def new_table(*headers: str, wide: Sequence[str] = (), words: Sequence[str] = ()) -> Table:
+def new_table(*headers: str, wide: Sequence[str] = (), words: Sequence[str] = (), gap: int = 2) -> Table:
     """A table with the house's look; `wide` columns wrap, `words` stand left and do not, all others are numbers."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
+    # The box itself leaves one column between two cells.
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap - 1, 0, 0), show_edge=False, header_style="bold")
     for header in headers:
         is_left = header in wide or header in words
         table.add_column(Text(header), justify="left" if is_left else "right", no_wrap=header not in wide, overflow="fold")
@@ -50,7 +51,8 @@ def print_titled(console: Console, title: str, table: Table) -> None:
 
 def print_report(console: Console, report: RunReport) -> None:
     """Print a row for each account, the reasons of what failed, and what stopped or blinded an account."""
-    print_titled(console, "Accounts", account_table(list(report.accounts.values())))
+    gap = 2 if console.width >= 100 else 1
+    print_titled(console, "Accounts", account_table(list(report.accounts.values()), gap=gap))
     reasons = group_reasons(report.results)
     if reasons:
         print_titled(console, "Not cancelled by this run, and why", reason_table(reasons))
@@ -58,11 +60,11 @@ def print_report(console: Console, report: RunReport) -> None:
         console.print(note)
 
 
-def account_table(summaries: Sequence[CancelSummary]) -> Table:
+def account_table(summaries: Sequence[CancelSummary], *, gap: int) -> Table:
     """One row for each account, the ones at risk first where not all have room, and a row of sums."""
     table = new_table(
         "account", "found", "cancelled", "already\ncancelled", "failed", "at\nrisk", "listing", "requests", "time",
-        wide=("account", "failed"), words=("listing",),
+        wide=("account",), words=("failed", "listing"), gap=gap,
     )  # fmt: skip
     shown = summaries if len(summaries) <= MOST_ROWS else sorted(summaries, key=lambda summary: summary.is_clean)[:MOST_ROWS]
     for summary in shown:
@@ -174,7 +176,15 @@ def _note(account: str, what: str, why: str) -> Text:
 def print_plan(console: Console, plan: Plan) -> None:
     """Print what would be done for each account."""
     table = new_table(
-        "account", "would cancel", "left alone", "value", "requests", "least time", "listing", wide=("account",), words=("listing",)
+        "account",
+        "would cancel",
+        "left alone",
+        "value",
+        "requests",
+        "least time",
+        "listing",
+        wide=("account",),
+        words=("listing",),
     )
     for each in list(plan.accounts.values())[:MOST_ROWS]:
         _add_plan(table, each)

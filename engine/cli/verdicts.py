@@ -55,7 +55,8 @@ def say_ids(summary: CancelSummary) -> str:
         return f"{len(live):,} of {counted(total, 'order')} may still be live: {ids}{why}."
     if summary.cancelled == total:
         return "The order is cancelled." if total == 1 else f"All {total:,} orders are cancelled."
-    return f"None of {counted(total, 'order')} rests any more: {say_counts(summary.by_outcome)}."
+    which = "The order does not rest" if total == 1 else f"None of the {total:,} orders rests"
+    return f"{which} any more: {say_counts(summary.by_outcome)}."
 
 
 def say_plan(plan: Plan, scope: Scope) -> str:
@@ -72,8 +73,11 @@ def say_plan(plan: Plan, scope: Scope) -> str:
 
 def say_unlisted(blind: Sequence[tuple[str, str | None]]) -> str:
     """Whose open orders could not be listed to the end, and why."""
-    reasons = "; ".join(f"{name}: {(reason or 'not finished').rstrip('.')}" for name, reason in blind[:MOST_NAMED])
-    more = f"; and {len(blind) - MOST_NAMED} more" if len(blind) > MOST_NAMED else ""
+    names: dict[str, list[str]] = {}
+    for name, reason in blind:
+        names.setdefault((reason or "not finished").rstrip("."), []).append(name)
+    reasons = "; ".join(f"{_listed(whose)}: {reason}" for reason, whose in list(names.items())[:MOST_NAMED])
+    more = f"; and {len(names) - MOST_NAMED} other reasons" if len(names) > MOST_NAMED else ""
     return f"Could not look at every open order of {counted(len(blind), 'account')}, so more may be live ({reasons}{more})."
 
 
@@ -108,7 +112,8 @@ def _say_left(summaries: Iterable[CancelSummary]) -> list[str]:
     if not unclear:
         return []
     reasons = ", ".join(f"{count:,} {why.value}" for why, count in unclear.items())
-    return [f"{counted(unclear.total(), 'order')} may be in scope and {'was' if unclear.total() == 1 else 'were'} left alone: {reasons}."]
+    were = "was" if unclear.total() == 1 else "were"
+    return [f"{counted(unclear.total(), 'order')} may be in scope and {were} left alone: {reasons}."]
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -37,7 +37,9 @@ def account_of(simulator: OpinionSimulator, name: str = "alice") -> Account:
 @asynccontextmanager
 async def engine_for(simulator: OpinionSimulator, *, limits: Any = PUBLISHED, **options: Any) -> AsyncIterator[CancelEngine]:
     """An engine wired to the simulator in memory; `venue` options go to Opinion, the rest to the engine."""
-    venue = {name: options.pop(name) for name in ("timeout_s", "side_numbers", "include_group", "open_statuses") if name in options}
+    venue = {
+        name: options.pop(name) for name in ("timeout_s", "side_numbers", "include_group", "open_statuses") if name in options
+    }
     options.setdefault("dice", random.Random(0))
     async with CancelEngine(Opinion(BASE_URL, limits=limits, **venue), transport=MemoryTransport(simulator), **options) as engine:
         yield engine
@@ -45,7 +47,11 @@ async def engine_for(simulator: OpinionSimulator, *, limits: Any = PUBLISHED, **
 
 def lies(summary: CancelSummary, ledger: Ledger) -> list[str]:
     """Every statement of the summary that the ledger contradicts, and every sum that does not hold."""
-    found = [f"{result.order_id}: {result.outcome} but {ledger.state_of(result.order_id)}" for result in summary.results if _lies(result, ledger)]
+    found = [
+        f"{result.order_id}: {result.outcome} but {ledger.state_of(result.order_id)}"
+        for result in summary.results
+        if _lies(result, ledger)
+    ]
     ids = [result.order_id for result in summary.results]
     if [result.index for result in summary.results] != list(range(len(ids))):
         found.append("indices out of place")

@@ -60,7 +60,7 @@ class DemoSettings:
 DEFAULT = DemoSettings(
     accounts={"alice": 100, "bob": 25, "carol": 15, "dave": 15},
     troubles=(
-        Trouble(FaultRule(FAULTS["key_dead_401"], accounts=["dave"], from_request=9), "the key is revoked while the run is on"),
+        Trouble(FaultRule(FAULTS["key_dead_401"], accounts=("dave",), from_request=9), "the key is revoked while the run is on"),
         Trouble(FaultRule(FAULTS["drop_after"], routes=ON_CANCEL, share=0.04), "the order is cancelled, and the answer is lost"),
         Trouble(FaultRule(FAULTS["drop"], routes=ON_CANCEL, share=0.03), "the connection breaks before anything is done"),
         Trouble(
@@ -122,6 +122,7 @@ def _read_trouble(path: Path, entry: object, accounts: Mapping[str, int]) -> Tro
     if strangers:
         raise ConfigError(f"{path}: fault {fault.name}: there is no account {strangers[0]!r}")
     says = values.pop("says", fault.says)
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     return Trouble(FaultRule(fault, **values), says)
 
 

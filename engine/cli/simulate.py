@@ -15,9 +15,9 @@ from engine.cli.accounts import json_option
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port on 127.0.0.1; 0 takes a free one."
 )
-@click.option("--accounts", metavar="N", type=click.IntRange(1, 100_000), default=1, show_default=True, help="How many accounts.")
+@click.option("--accounts", metavar="N", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many accounts.")
 @click.option(
-    "--orders", metavar="M", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="Open orders of each account."
+    "--orders", metavar="M", type=click.IntRange(0, 100_000), default=20, show_default=True, help="Open orders of each account."
 )
 @click.option(
     "--fault", "faults", metavar="NAME[:SHARE]", multiple=True, help="Let this go wrong, always or in a share of requests."

@@ -16,6 +16,9 @@ from engine.cli.signals import stopping
 from engine.errors import ConfigError
 from engine.simulator import FAULTS, Fault, FaultPlan, FaultRule, OpinionRules, OpinionSimulator, SimulatedVenue, serve
 
+MOST_ORDERS = 1_000_000
+"""Orders of all accounts together: about a gigabyte. A guess."""
+
 Scene = Callable[..., tuple[SimulatedVenue, list[dict[str, str]]]]
 
 
@@ -42,6 +45,8 @@ def serve_until_stopped(
     Raises:
         ConfigError: an option cannot be used, or the port cannot be had.
     """
+    if scene["accounts"] * scene["orders"] > MOST_ORDERS:
+        raise ConfigError(f"{scene['accounts']} accounts of {scene['orders']} orders are more than {MOST_ORDERS:,} orders")
     if venue not in SCENES:
         raise ConfigError(f"venue {venue!r} cannot be simulated; available: {', '.join(SCENES)}")
     build, catalogue = SCENES[venue]

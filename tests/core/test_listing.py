@@ -157,7 +157,7 @@ class Book:
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 40), st.integers(0, 12), st.integers(0, 30), st.integers(0, 15), st.booleans())
 def test_a_drain_misses_nothing(seed, orders, moves, ahead, others, by_position):
-    """However answers interleave, orders fill and new ones appear: a verified drain left nothing in scope, and touched nothing else."""
+    """However answers interleave, orders fill and appear: a verified drain left nothing in scope, and touched nothing else."""
     book = Book(random.Random(seed), orders=orders, others=others, ahead=ahead, by_position=by_position).run(moves=moves)
     in_scope = [order_id for order_id in book.open if order_id.startswith("order") and order_id not in book.newcomers]
 

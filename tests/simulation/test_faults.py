@@ -67,7 +67,7 @@ async def test_a_thousand_orders_come_off_the_book(name):
 
 @pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if "list" in fault.routes and name not in INVENTS_ROWS])
 async def test_a_page_that_fails_once_is_no_harm(name):
-    """A listing whose every page goes wrong once still ends complete and verified, unless the key was refused or the row is unclear."""
+    """A listing whose every page goes wrong once still ends complete and verified, unless the key was refused."""
     summary, simulator = await pull(name, "list", "first", orders=21 if "giant" in name else 45)
 
     if stops_the_account(name):
@@ -80,7 +80,7 @@ async def test_a_page_that_fails_once_is_no_harm(name):
 
 @pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if "list" in fault.routes and not fault.pages])
 async def test_a_listing_that_never_works_is_never_nothing_to_do(name):
-    """Where no page can be read or believed, the summary says so: not complete, not verified, not clean; or all is off the book."""
+    """Where no page can be read or believed, the summary is not complete, not verified, not clean; or all is off the book."""
     summary, simulator = await pull(name, "list", "always", orders=21 if "giant" in name else 45)
 
     if simulator.ledger.open_ids("alice"):

@@ -23,7 +23,7 @@ from engine import (
     Window,
     WireError,
 )
-from engine.simulator import FAULTS, FaultRule, MemoryTransport
+from engine.simulator import FAULTS, Drift, FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator
 from engine.venues.base import HttpAnswer
 from engine.venues.opinion import Opinion, OpinionKey
 
@@ -42,7 +42,9 @@ async def test_results_stand_in_input_order_whatever_the_order_of_answers():
     """`results[i]` is the fate of the i-th id, even when the first answer comes last."""
     simulator = simulated(orders=8)
     order_ids = sorted(simulator.ledger.open_ids())
-    simulator_slow = simulated(orders=8, faults=[fault("slow_2s", order_ids=order_ids[:1]), fault("result_false", order_ids=order_ids[1:2])])
+    simulator_slow = simulated(
+        orders=8, faults=[fault("slow_2s", order_ids=order_ids[:1]), fault("result_false", order_ids=order_ids[1:2])]
+    )
     async with engine_for(simulator_slow) as engine:
         summary = await engine.cancel_orders(account_of(simulator_slow), order_ids)
 
@@ -152,6 +154,7 @@ async def test_a_stop_returns_the_summary():
     simulator = simulated(orders=60, latency_s=0.05)
     progress = Progress()
     async with engine_for(simulator) as engine, anyio.create_task_group() as tasks:
+
         async def stop():
             await anyio.sleep(1.2)
             progress.stop()
@@ -318,7 +321,9 @@ async def test_a_429_holds_its_account_and_no_other():
     assert (True, True) == (report.accounts["alice"].verified, report.accounts["bob"].verified)
 
 
-@pytest.mark.parametrize("name", ["rate_429", "rate_429_retry_1", "rate_429_retry_date", "rate_429_retry_absurd", "rate_429_retry_text"])
+@pytest.mark.parametrize(
+    "name", ["rate_429", "rate_429_retry_1", "rate_429_retry_date", "rate_429_retry_absurd", "rate_429_retry_text"]
+)
 async def test_every_form_of_429_is_survived(name):
     """Seconds, dates, absurd values or nothing at all: the account is held and then goes on."""
     simulator = simulated(orders=20, faults=[fault(name, times=3)], latency_s=0.05)
@@ -479,8 +484,18 @@ async def test_nothing_found_and_could_not_look_are_different():
     async with engine_for(broken) as engine:
         could_not_look = await engine.cancel_all(account_of(broken))
 
-    assert (0, True, True, True) == (found_nothing.total, found_nothing.listing_complete, found_nothing.verified, found_nothing.is_clean)
-    assert (0, False, False, False) == (could_not_look.total, could_not_look.listing_complete, could_not_look.verified, could_not_look.is_clean)
+    assert (0, True, True, True) == (
+        found_nothing.total,
+        found_nothing.listing_complete,
+        found_nothing.verified,
+        found_nothing.is_clean,
+    )
+    assert (0, False, False, False) == (
+        could_not_look.total,
+        could_not_look.listing_complete,
+        could_not_look.verified,
+        could_not_look.is_clean,
+    )
     assert "10999" in could_not_look.fault
 
 
@@ -495,8 +510,6 @@ async def test_more_than_two_thousand_orders_are_no_limit():
 
 async def test_fills_and_newcomers_during_the_run_are_no_harm():
     """While orders fill and appear, no order is missed and each ends as the ledger says."""
-    from engine.simulator import Drift, FaultPlan, OpinionRules, OpinionSimulator
-
     simulator = OpinionSimulator(
         seed=3, rules=OpinionRules(latency_s=0.05), faults=FaultPlan(), drift=Drift(fills_per_s=4, newcomers_per_s=2, until_s=8)
     )
@@ -521,7 +534,12 @@ async def test_open_orders_yields_each_order_once():
 
 @pytest.mark.parametrize(
     ("name", "error"),
-    [("list_errno_page_2", WireError), ("http_500", TransportError), ("http_401", CredentialError), ("list_total_large", WireError)],
+    [
+        ("list_errno_page_2", WireError),
+        ("http_500", TransportError),
+        ("http_401", CredentialError),
+        ("list_total_large", WireError),
+    ],
 )
 async def test_open_orders_never_ends_as_if_complete(name, error):
     """A page that fails, or a listing that contradicts itself, raises instead of ending."""

@@ -1,0 +1,151 @@
+"""The command line as a user has it: in a process of its own, or called in this one, against a simulator in another."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.cli import main
+
+PATIENCE_S = 20.0
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def line(self) -> str:
+        """The one line on stderr."""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """A clean environment: no key, no terminal habits of whoever runs the tests."""
+    unwanted = ("OPINION_API_KEY", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE")
+    return {name: value for name, value in os.environ.items() if name not in unwanted} | {"TERM": "xterm"} | more
+
+
+def spawn(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+    """Start the command in a process of its own."""
+    options.setdefault("env", environment())
+    options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, "-m", "engine", *map(str, arguments)], **options)
+
+
+def run_process(*arguments: object, **options: Any) -> Ran:
+    """Run the command in a process of its own, to its end."""
+    process = spawn(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    return finish(process)
+
+
+def finish(process: subprocess.Popen[bytes]) -> Ran:
+    """Wait for the end, not for ever."""
+    try:
+        out, err = process.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+class Simulated:
+    """A simulator in a process of its own."""
+
+    def __init__(self, folder: Path, *flags: object) -> None:
+        self.accounts_file = folder / f"accounts-{len(list(folder.iterdir()))}.toml"
+        self.process = spawn(
+            "simulate", "--json", "--accounts-file", self.accounts_file, *flags, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        watchdog = threading.Timer(PATIENCE_S, self.process.kill)
+        watchdog.start()
+        self.line = self.process.stdout.readline()
+        watchdog.cancel()
+        scene = json.loads(self.line)
+        self.base_url: str = scene["base_url"]
+        self.accounts: list[dict[str, str]] = scene["accounts"]
+        self.keys: list[str] = [account["api_key"] for account in self.accounts]
+
+    @property
+    def use(self) -> tuple[str, ...]:
+        """The options that point a verb here."""
+        return ("--accounts", str(self.accounts_file), "--base-url", self.base_url)
+
+    def stop(self) -> int:
+        """End it as an operator would; gives the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        finish(self.process)
+        return self.process.returncode
+
+
+@pytest.fixture
+def simulate(tmp_path):
+    """Start simulators with these flags; all are stopped in the end."""
+    started: list[Simulated] = []
+
+    def start(*flags: object) -> Simulated:
+        started.append(Simulated(tmp_path, *flags))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory):
+    """A simulator for tests that change nothing: three accounts of 25 orders."""
+    simulated = Simulated(tmp_path_factory.mktemp("standing"), "--accounts", 3, "--orders", 25)
+    yield simulated
+    simulated.stop()
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch):
+    """Call the command in this process; quick, and without a terminal."""
+    logger = logging.getLogger("engine")
+    before = list(logger.handlers), logger.level, logger.propagate
+    for name in ("OPINION_API_KEY", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: object) -> Ran:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        return Ran(code, *capsys.readouterr())
+
+    yield run
+    logger.handlers[:], logger.level, logger.propagate = before[0], before[1], before[2]
+
+
+@pytest.fixture
+def accounts_file(tmp_path):
+    """Write an accounts file that only its owner can read."""
+
+    def write(text: str | bytes, mode: int = 0o600) -> Path:
+        path = tmp_path / "mine.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(mode)
+        return path
+
+    return write

@@ -1,0 +1,199 @@
+"""Every request that cannot be used: one clear line, exit code 2, nothing on stdout, nothing sent."""
+
+import pytest
+
+KEY = "k3y0123456789abcdef-secret"
+GOOD = f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "{KEY}"\n'
+
+FILES = {
+    "no TOML": ('[[account]]\nname = "alice"\napi_key "x"\n', "line 3"),
+    "empty": ("", "no accounts in it"),
+    "only a comment": ("# nothing\n", "no accounts in it"),
+    "a list of keys": ('account = ["x"]\n', "[[account]]"),
+    "account as text": ('account = "x"\n', "[[account]]"),
+    "another table": ('[[acount]]\nname = "alice"\n', "did you mean 'account'?"),
+    "key misspelt": (f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_kye = "{KEY}"\n', "did you mean 'api_key'?"),
+    "a key of another venue": (f'[[account]]\nname = "alice"\nvenue = "opinion"\nsecret = "{KEY}"\n', "known: api_key"),
+    "no name": (f'[[account]]\nvenue = "opinion"\napi_key = "{KEY}"\n', "needs a name"),
+    "blank name": (f'[[account]]\nname = " "\nvenue = "opinion"\napi_key = "{KEY}"\n', "needs a name"),
+    "name that steers a terminal": (f'[[account]]\nname = "a\\u001b[2J"\nvenue = "opinion"\napi_key = "{KEY}"\n', "printable"),
+    "a number for a key": ('[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = 12345678\n', "api_key must be text"),
+    "no key": ('[[account]]\nname = "alice"\nvenue = "opinion"\n', 'api_key = "env:NAME"'),
+    "blank key": ('[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = ""\n', "not blank"),
+    "key with a line end": (f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "{KEY}\\n"\n', "stray line end"),
+    "key with a space": (f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "a {KEY}"\n', "without spaces"),
+    "key beyond ASCII": (f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "{KEY}é"\n', "printable ASCII"),
+    "variable not set": ('[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "env:NOT_SET_HERE"\n', "NOT_SET_HERE is not set"),
+    "key after env:": (f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "env:{KEY}"\n', "no name of an environment variable"),
+    "two of one name": (GOOD + GOOD, "two accounts are named 'alice'"),
+    "unknown venue": (GOOD.replace("opinion", "opinoin"), "did you mean 'opinion'?"),
+    "a venue to come": (GOOD.replace("opinion", "polymarket"), "cannot be used yet"),
+    "two venues and no choice": (GOOD + GOOD.replace("alice", "bob").replace("opinion", "polymarket"), "--venue"),
+    "no UTF-8": (GOOD.encode() + b"# \xff\n", "not UTF-8 text (line 5)"),
+    "UTF-16": (GOOD.encode("utf-16"), "not UTF-8"),
+    "nested without end": ("a = " + "[" * 5000, "not valid TOML"),
+}
+
+
+@pytest.mark.parametrize(("text", "hint"), FILES.values(), ids=FILES)
+@pytest.mark.parametrize("verb", [("orders",), ("cancel-all", "--yes"), ("cancel", "some-id")], ids=lambda verb: verb[0])
+def test_a_bad_accounts_file_is_one_line(cli, accounts_file, verb, text, hint):
+    """An accounts file that cannot be used is named in one line that shows no key."""
+    ran = cli(*verb, "--accounts", accounts_file(text), "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert hint in ran.line
+    assert KEY not in ran.line
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o666], ids=oct)
+def test_a_file_with_a_key_belongs_to_its_owner_alone(cli, accounts_file, mode):
+    """A file that holds a key and that others may read or write is refused, with the command that mends it."""
+    path = accounts_file(GOOD, mode)
+    ran = cli("cancel-all", "--accounts", path, "--yes", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"chmod 600 {path}" in ran.line
+    assert KEY not in ran.line
+
+
+def test_a_file_of_references_may_be_read_by_all(cli, accounts_file, monkeypatch, standing):
+    """A file without keys in it may be readable by others."""
+    monkeypatch.setenv("ALICE_KEY", standing.keys[0])
+    path = accounts_file(GOOD.replace(KEY, "env:ALICE_KEY"), 0o644)
+    assert cli("orders", "--accounts", path, "--base-url", standing.base_url).code == 0
+
+
+@pytest.mark.parametrize(("name", "words"), [("nowhere.toml", "No such file"), (".", "Is a directory")], ids=["missing", "folder"])
+def test_a_file_that_is_none(cli, tmp_path, name, words):
+    """A missing file and a folder are named as what they are."""
+    ran = cli("orders", "--accounts", tmp_path / name)
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.line
+
+
+def test_without_accounts_both_ways_are_named(cli):
+    """Without accounts, the line names the option and the variable."""
+    ran = cli("orders", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--accounts FILE" in ran.line
+    assert "OPINION_API_KEY" in ran.line
+
+
+def test_only_names_that_exist(cli, standing):
+    """A name that no account has is answered with the names that there are."""
+    ran = cli("orders", *standing.use, "--only", "account-1,zoe", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "'zoe'" in ran.line
+    assert "account-1, account-2, account-3" in ran.line
+
+
+@pytest.mark.parametrize(
+    ("base_url", "hint"),
+    [
+        ("http://example.com", "https://"),
+        ("ftp://127.0.0.1", "must look like"),
+        ("nonsense", "must look like"),
+        ("", "empty"),
+        ("https://user:pass@example.com", "no user"),
+        ("https://example.com/openapi/openapi", "twice"),
+        ("https://example.com:99999", "no address"),
+        ("https://exa mple.com", "white space"),
+    ],
+)
+def test_a_bad_address_is_one_line(cli, standing, base_url, hint):
+    """An address that cannot be used is refused before anything is sent."""
+    ran = cli("cancel-all", "--accounts", standing.accounts_file, "--base-url", base_url, "--yes", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert hint in ran.line
+
+
+USAGE = {
+    "unknown verb": (("cancle",), "No such command"),
+    "unknown option": (("orders", "--markt", "1"), "No such option"),
+    "no ids": (("cancel",), "Missing argument"),
+    "unknown side": (("orders", "--side", "up"), "'up' is not one of"),
+    "deadline is no number": (("orders", "--deadline", "soon"), "not a valid float"),
+    "unknown venue": (("orders", "--venue", "opinoin"), "unknown venue 'opinoin'"),
+    "venue to come": (("cancel-all", "--venue", "polymarket"), "only opinion is available"),
+    "unknown fault": (("simulate", "--fault", "hangg"), "near ones: hang, hang_after"),
+    "fault far from all": (("simulate", "--fault", "zzzzzz"), "there is no fault 'zzzzzz'"),
+    "share above one": (("simulate", "--fault", "hang:2"), "from 0 to 1"),
+    "share is no number": (("simulate", "--fault", "hang:often"), "from 0 to 1"),
+    "share is not a number": (("simulate", "--fault", "hang:nan"), "from 0 to 1"),
+    "port out of range": (("simulate", "--port", "70000"), "range"),
+    "too many orders": (("simulate", "--accounts", "1000", "--orders", "100000"), "more than"),
+    "unknown simulated venue": (("simulate", "--venue", "polymarket"), "cannot be simulated"),
+    "demo without its file": (("demo", "--config", "nowhere.toml"), "No such file"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "hint"), USAGE.values(), ids=USAGE)
+def test_a_bad_command_line_is_one_line(cli, arguments, hint):
+    """A command line that cannot be used is one line on stderr, exit code 2, and nothing on stdout."""
+    ran = cli(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert hint in ran.line
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (("--deadline", "-1"), "--deadline must be a positive number"),
+        (("--deadline", "nan"), "--deadline must be a positive number"),
+        (("--market", "abc"), "a market of Opinion is a positive number"),
+        (("--market", " "), "market must be an id"),
+        (("--asset", "maybe"), "'yes' or 'no'"),
+        (("--only", ","), "--only names no account"),
+    ],
+)
+def test_a_bad_condition_is_one_line(cli, standing, options, hint):
+    """A condition that the venue cannot use is refused before anybody is asked or anything is sent."""
+    ran = cli("cancel-all", *standing.use, *options, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert hint in ran.line
+
+
+@pytest.mark.parametrize("order_id", ["", " ", "a b", "a\nb", "x" * 300])
+def test_a_bad_id_is_one_line(cli, standing, order_id):
+    """An id that cannot be one is refused before anything is sent."""
+    ran = cli("cancel", "good", order_id, *standing.use, "--only", "account-1", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "order id at index 1" in ran.line
+
+
+def test_ids_need_their_account(cli, standing):
+    """With several accounts, cancelling ids asks for the one that they belong to."""
+    ran = cli("cancel", "some-id", *standing.use, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--only NAME" in ran.line
+    assert "account-2" in ran.line
+
+
+SETTINGS = {
+    "misspelt": ("[venue.opinion]\ntimeout = 3\n", "did you mean 'timeout_s'?"),
+    "wrong kind": ('[venue.opinion]\ntimeout_s = "3"\n', "timeout_s must be a positive number of seconds"),
+    "a flag for a count": ("[venue.opinion]\nrequests_per_s = true\n", "requests_per_s must be a whole number of at least 1"),
+    "zero": ("[venue.opinion]\nallowance_per_day = 0\n", "allowance_per_day must be a whole number of at least 1"),
+    "unknown venue": ("[venue.opinoin]\n", "did you mean 'opinion'?"),
+    "unknown table": ("[engine]\n", "unknown key 'engine'"),
+    "no table": ("venue = 3\n", "must be a table"),
+    "bad address": ('[venue.opinion]\nbase_url = "http://example.com"\n', "in the clear"),
+}
+
+
+@pytest.mark.parametrize(("text", "hint"), SETTINGS.values(), ids=SETTINGS)
+def test_a_bad_settings_file_is_one_line(cli, standing, tmp_path, text, hint):
+    """A settings file that cannot be used is one line that names the key, and the nearest one."""
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    ran = cli("orders", "--accounts", standing.accounts_file, "--config", path, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert hint in ran.line
+
+
+def test_without_a_terminal_yes_is_needed(standing):
+    """Without a terminal nothing can be confirmed, so cancelling everything needs --yes."""
+    from .conftest import run_process
+
+    ran = run_process("cancel-all", *standing.use, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--yes" in ran.line

@@ -1,0 +1,65 @@
+"""What holds for the project as a whole: its walls, its front door, and the form of its tests."""
+
+import ast
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import engine
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command):
+    """Run a command in the project's folder."""
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_walls_stand():
+    """No import crosses a wall: pure core, stages without venues, one file for each foreign client."""
+    done = run(str(Path(sys.executable).with_name("lint-imports")))
+
+    assert 0 == done.returncode, done.stdout
+
+
+def test_the_front_door_is_sorted_and_whole():
+    """Everything in `__all__` is there, and stands in order."""
+    assert sorted(engine.__all__) == engine.__all__
+    assert all(hasattr(engine, name) for name in engine.__all__)
+
+
+def test_importing_the_engine_is_silent_and_light():
+    """`import engine` warns of nothing, and brings neither command line, simulator, eth-account nor rich."""
+    names = "('engine.cli', 'engine.simulator', 'eth_account', 'rich', 'click', 'matplotlib')"
+    done = run(
+        sys.executable, "-W", "error", "-c", f"import engine, sys; print([name for name in {names} if name in sys.modules])"
+    )
+
+    assert (0, "[]\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_the_engine_configures_no_logging():
+    """A library leaves the root logger and the levels alone."""
+    assert [logging.NullHandler] == [type(handler) for handler in logging.getLogger("engine").handlers]
+    assert logging.NOTSET == logging.getLogger("engine").level
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/**/test_*.py")), ids=lambda path: path.name)
+def test_every_test_states_its_promise(path):
+    """Every test has a docstring, and none mocks."""
+    tree = ast.parse(path.read_text("utf-8"))
+    silent = [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and not ast.get_docstring(node)
+    ]
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+    assert [] == silent
+    assert "unittest.mock" not in imported

@@ -7,7 +7,6 @@ be used; 130 interrupted at once.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -63,10 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNUSABLE
     except click.ClickException as error:
         return _fail(f"{error.format_message()}{_where_to_read(error)}", UNUSABLE)
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        return _fail_unread()
     except Exception as error:  # noqa: BLE001  # whatever went wrong, an operator gets one line and a true exit code
         return _explain(error)
 
@@ -91,12 +88,6 @@ def _fail(words: str, code: int) -> int:
     with suppress(OSError):  # where nobody listens, the exit code still says it
         click.echo(f"{NAME}: {clean(words)}", err=True)
     return code
-
-
-def _fail_unread() -> int:
-    """Whoever read our output has gone; keep the interpreter from complaining about it while it shuts down."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN
 
 
 def _accept_any_text() -> None:

@@ -200,7 +200,7 @@ class Lines:
             return
         try:
             self._console.print(Text(moment.in_words()), soft_wrap=True)
-        except OSError:
+        except Exception:  # noqa: BLE001  # see the top of this file
             self._is_silent = True
 
     def end(self) -> None:
@@ -225,12 +225,12 @@ class Display:
             try:
                 self._live.start()
                 self._live.update(draw(moment), refresh=True)
-            except OSError:
+            except Exception:  # noqa: BLE001  # see the top of this file
                 self._is_over = True
 
     def end(self) -> None:
         """Wipe what was drawn, and give the cursor back."""
-        with self._lock, suppress(OSError):
+        with self._lock, suppress(Exception):
             self._is_over = True
             self._live.stop()
 

@@ -22,15 +22,23 @@ DEEPEST = 50
 """Levels of a venue's answer that a JSON document repeats; what lies deeper is hostile, not information. A guess."""
 
 
+class _Console(Console):
+    """A console that says so when nobody reads it, instead of ending the process in the middle of a run."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the error of the write that failed out; there is one, since this is called for it alone."""
+        raise  # noqa: PLE0704  # see above
+
+
 def stdout_console() -> Console:
     """Where results go."""
-    return Console(highlight=False, markup=False, emoji=False)
+    return _Console(highlight=False, markup=False, emoji=False)
 
 
 @cache
 def stderr_console() -> Console:
     """Where progress, questions and events go: one console, so that lines do not run into a live display."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def is_screen(console: Console) -> bool:

@@ -122,6 +122,35 @@ def standing(tmp_path_factory):
 
 
 @pytest.fixture
+def process():
+    """Run the command in a process of its own, to its end."""
+    return run_process
+
+
+@pytest.fixture
+def started():
+    """Start the command in a process of its own; whatever still runs in the end is killed, by its own id."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        processes.append(spawn(*arguments, **options))
+        return processes[-1]
+
+    yield start
+    for each in processes:
+        if each.poll() is None:
+            each.kill()
+        each.communicate()
+
+
+@pytest.fixture
+def ended():
+    """Wait for the end of a started process, not for ever."""
+    return finish
+
+
+@pytest.fixture
 def cli(capsys, monkeypatch):
     """Call the command in this process; quick, and without a terminal."""
     logger = logging.getLogger("engine")

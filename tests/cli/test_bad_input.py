@@ -23,8 +23,8 @@ FILES = {
     "key with a line end": (f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "{KEY}\\n"\n', "stray line end"),
     "key with a space": (f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "a {KEY}"\n', "without spaces"),
     "key beyond ASCII": (f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "{KEY}é"\n', "printable ASCII"),
-    "variable not set": ('[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "env:NOT_SET_HERE"\n', "NOT_SET_HERE is not set"),
-    "key after env:": (f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "env:{KEY}"\n', "no name of an environment variable"),
+    "variable not set": (GOOD.replace(KEY, "env:NOT_SET_HERE"), "NOT_SET_HERE is not set"),
+    "key after env:": (GOOD.replace(KEY, f"env:{KEY}"), "no name of an environment variable"),
     "two of one name": (GOOD + GOOD, "two accounts are named 'alice'"),
     "unknown venue": (GOOD.replace("opinion", "opinoin"), "did you mean 'opinion'?"),
     "a venue to come": (GOOD.replace("opinion", "polymarket"), "cannot be used yet"),
@@ -62,8 +62,10 @@ def test_a_file_of_references_may_be_read_by_all(cli, accounts_file, monkeypatch
     assert cli("orders", "--accounts", path, "--base-url", standing.base_url).code == 0
 
 
-@pytest.mark.parametrize(("name", "words"), [("nowhere.toml", "No such file"), (".", "Is a directory")], ids=["missing", "folder"])
-def test_a_file_that_is_none(cli, tmp_path, name, words):
+@pytest.mark.parametrize(
+    ("name", "words"), [("nowhere.toml", "No such file"), (".", "Is a directory")], ids=["missing", "folder"]
+)
+def test_a_path_without_a_file(cli, tmp_path, name, words):
     """A missing file and a folder are named as what they are."""
     ran = cli("orders", "--accounts", tmp_path / name)
     assert (ran.code, ran.out) == (2, "")
@@ -190,10 +192,8 @@ def test_a_bad_settings_file_is_one_line(cli, standing, tmp_path, text, hint):
     assert hint in ran.line
 
 
-def test_without_a_terminal_yes_is_needed(standing):
+def test_without_a_terminal_yes_is_needed(process, standing):
     """Without a terminal nothing can be confirmed, so cancelling everything needs --yes."""
-    from .conftest import run_process
-
-    ran = run_process("cancel-all", *standing.use, "--json")
+    ran = process("cancel-all", *standing.use, "--json")
     assert (ran.code, ran.out) == (2, "")
     assert "--yes" in ran.line

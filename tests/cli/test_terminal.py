@@ -1,0 +1,190 @@
+"""The command at a terminal, 80 columns wide: questions, the live display, Ctrl-C from the keyboard."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+
+from engine.cli.output import clean
+
+PATIENCE_S = 20.0
+
+
+class Terminal:
+    """One command with a terminal of its own as stdin, stdout and stderr."""
+
+    def __init__(self, arguments, *, columns=80, term="xterm-256color", **more):
+        self.shown = b""
+        self._mine, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        unwanted = ("OPINION_API_KEY", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+        environment = {name: value for name, value in os.environ.items() if name not in unwanted} | {"TERM": term} | more
+
+        def take_terminal():
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "engine", *map(str, arguments)],
+            stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True, preexec_fn=take_terminal,
+        )  # fmt: skip
+        os.close(theirs)
+
+    def read_until(self, words=None):
+        """Read until the words have been shown, or to the end."""
+        end_s = time.monotonic() + PATIENCE_S
+        while words is None or words.encode() not in self.shown:
+            ready, _, _ = select.select([self._mine], [], [], max(0, end_s - time.monotonic()))
+            assert ready, self.text
+            try:
+                chunk = os.read(self._mine, 65536)
+            except OSError:  # the other side is gone
+                chunk = b""
+            if not chunk:
+                assert words is None, self.text
+                return
+            self.shown += chunk
+
+    def type(self, keys):
+        """Type these keys."""
+        os.write(self._mine, keys.encode())
+
+    def end(self):
+        """Wait for the end; gives the exit code."""
+        self.read_until()
+        return self.process.wait(timeout=PATIENCE_S)
+
+    def close(self):
+        """Leave nothing behind."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._mine)
+
+    @property
+    def text(self):
+        """What was shown, without colours and cursor movements."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.shown.decode()).replace("\r\n", "\n")
+
+
+@pytest.fixture
+def terminal():
+    """Open terminals; all are closed in the end."""
+    opened = []
+
+    def start(*arguments, **options):
+        opened.append(Terminal(arguments, **options))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+def test_cancelling_everything_is_asked_first(terminal, cli, simulate):
+    """On a terminal the question names accounts, host and scope, and yes goes ahead."""
+    venue = simulate("--no-limits", "--accounts", 2)
+    screen = terminal("cancel-all", *venue.use, "--side", "buy", "--market", "123")
+    screen.read_until("[y/N]")
+    host = venue.base_url.removeprefix("http://")
+    assert f"Cancel every open buy order in market 123 of 2 accounts (account-1, account-2) at {host}?" in clean(screen.text)
+    screen.type("y\n")
+    assert screen.end() == 0
+    assert "All 20 orders in scope are off the book; verified by a later listing." in screen.text
+    assert cli("orders", *venue.use, "--json").document["total"] == 20
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "yep\n", "\x04"], ids=["no", "nothing", "something else", "end of input"])
+def test_anything_but_yes_cancels_nothing(terminal, standing, answer):
+    """Any answer but yes sends nothing, and exits with 2."""
+    screen = terminal("cancel-all", *standing.use)
+    screen.read_until("[y/N]")
+    screen.type(answer)
+    assert screen.end() == 2
+    assert "not confirmed; nothing was sent" in screen.text
+
+
+def test_leaving_the_question_cancels_nothing(terminal, standing):
+    """Ctrl-C at the question sends nothing, and exits with 130."""
+    screen = terminal("cancel-all", *standing.use)
+    screen.read_until("[y/N]")
+    screen.type("\x03")
+    assert screen.end() == 130
+    assert "interrupted" in screen.text
+
+
+def test_progress_is_live_and_leaves_no_trace(terminal, simulate):
+    """The display counts while the run goes on, hides and gives back the cursor, and fits into 80 columns."""
+    venue = simulate("--accounts", 2, "--orders", 30)
+    screen = terminal("cancel-all", *venue.use, "--yes")
+    assert screen.end() == 0
+    assert "working" in screen.text
+    assert re.search(r"\d+ found, \d+ cancelled, \d+ failed, \d+ at risk", screen.text)
+    assert screen.shown.count(b"\x1b[?25l") == screen.shown.count(b"\x1b[?25h") > 0
+    assert max(len(line) for line in screen.text.replace("\r", "\n").split("\n")) <= 80
+
+
+def test_ctrl_c_from_the_keyboard_brings_the_report(terminal, simulate):
+    """Ctrl-C once: the run stops, the tables come, the exit code is 1."""
+    venue = simulate("--orders", 60)
+    screen = terminal("cancel-all", *venue.use, "--yes")
+    screen.read_until("at risk")
+    screen.type("\x03")
+    assert screen.end() == 1
+    assert "Accounts" in screen.text
+    assert "Traceback" not in screen.text
+
+
+def test_ctrl_c_twice_gives_the_cursor_back(terminal, simulate):
+    """Ctrl-C twice: out at once with 130, and the cursor is there again."""
+    venue = simulate("--fault", "hang")
+    screen = terminal("cancel-all", *venue.use, "--yes")
+    screen.read_until("at risk")
+    screen.type("\x03")
+    time.sleep(0.1)
+    screen.type("\x03")
+    assert screen.end() == 130
+    assert screen.shown.rindex(b"\x1b[?25h") > screen.shown.rindex(b"\x1b[?25l")
+
+
+def test_colours_can_be_turned_off(terminal, simulate):
+    """With NO_COLOR nothing is coloured."""
+    venue = simulate("--no-limits")
+    screen = terminal("cancel-all", *venue.use, "--yes", NO_COLOR="1")
+    assert screen.end() == 0
+    assert not re.search(rb"\x1b\[[0-9;]*3[0-7]m", screen.shown)
+
+
+def test_a_dumb_terminal_gets_plain_lines(terminal, simulate):
+    """A terminal that cannot move its cursor gets lines, and not one control sequence."""
+    venue = simulate("--orders", 25)
+    screen = terminal("cancel-all", *venue.use, "--yes", term="dumb")
+    assert screen.end() == 0
+    assert b"\x1b" not in screen.shown
+    assert "found, " in screen.text
+
+
+def test_json_at_a_terminal_still_is_one_document(simulate, tmp_path):
+    """With --json at a terminal the progress is shown, and stdout, sent elsewhere, holds the document alone."""
+    venue = simulate("--orders", 5)
+    path = tmp_path / "out.json"
+    arguments = " ".join(map(str, ("cancel-all", *venue.use, "--yes", "--json")))
+    command = f"{sys.executable} -m engine {arguments} > {path}"
+    mine, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], stdin=theirs, stderr=theirs, stdout=theirs, timeout=PATIENCE_S, check=False
+        )
+    finally:
+        os.close(theirs)
+        os.close(mine)
+    assert done.returncode == 0
+    assert path.read_text().startswith("{")
+    assert path.read_text().rstrip().endswith("}")

@@ -181,6 +181,21 @@ def test_what_cannot_be_cancelled_stays_and_is_said(seed, orders, stubborn, liar
     assert not book.drain.verified
 
 
+def test_a_fill_and_a_newcomer_together_hide_nothing():
+    """A row that slid to a page already read, while another appeared, so that the total fits, is found by the second reading."""
+    book = Book(random.Random(1), orders=1, others=4)
+    book.open = ["other-0", "other-1", "other-2", "order-0", "other-3"]
+    drain = book.drain
+    drain.fed(drain.take(), book.page("1"))
+    book.open = ["other-1", "other-2", "order-0", "other-3", "other-4"]
+    drain.fed(drain.take(), book.page("2"))
+    drain.fed(drain.take(), book.page("3"))
+
+    assert not drain.is_finished
+    book.run()
+    assert "order-0" in book.touched
+
+
 def test_an_unclear_order_is_left_and_not_verified():
     """An order whose side is not established is left alone, counted, and keeps the drain from being verified."""
     book = Book(

@@ -124,6 +124,17 @@ async def test_a_lost_answer_at_the_deadline_is_unknown():
 
     assert {Outcome.UNKNOWN: 15, Outcome.NOT_SENT: 15} == summary.by_outcome
     assert 30 == summary.at_risk
+    assert 0.5 <= summary.elapsed_s <= 1.1  # the grace, and not the timeout of the request
+
+
+async def test_nothing_is_sent_after_the_deadline():
+    """Answers that come within the grace lead to no further request."""
+    simulator = simulated(orders=500, latency_s=0.05, quota=None)
+    async with engine_for(simulator, limits=None, in_flight=10) as engine:
+        summary = await engine.cancel_orders(account_of(simulator), sorted(simulator.ledger.open_ids()), deadline_s=0.13)
+
+    assert 30 == summary.cancelled
+    assert max(request.time_s for request in simulator.ledger.requests) <= 0.13 + 0.025
 
 
 async def test_answers_on_their_way_at_the_deadline_are_waited_for_a_little():
@@ -192,6 +203,7 @@ async def test_a_refused_key_stops_the_account_after_the_first_proof(name):
     assert len(simulator.ledger.requests) <= 34
     assert 200 - len(simulator.ledger.requests) == summary.by_outcome[Outcome.NOT_SENT]
     assert any(word in summary.fault for word in ("key", "location"))
+    assert summary.elapsed_s < 1.5  # nobody waits for a turn that will not be used
 
 
 async def test_one_account_in_trouble_does_not_touch_the_others():
@@ -342,6 +354,28 @@ async def test_a_tighter_quota_than_published_still_ends_well():
 
     assert summary.verified
     assert [] == lies(summary, simulator.ledger)
+
+
+async def test_requests_that_travel_unevenly_still_fit_the_window():
+    """Where one request takes longer on its way than another, the venue's own count is not exceeded either."""
+    simulator = simulated(orders=150, latency_s=0.05, latency_jitter_s=0.06)
+    async with engine_for(simulator) as engine:
+        summary = await engine.cancel_orders(account_of(simulator), sorted(simulator.ledger.open_ids()))
+
+    assert 150 == summary.cancelled
+    assert 15 >= simulator.ledger.most_in_window("alice", 1.0)
+    assert 0 == simulator.ledger.refused_for_pace("alice")
+
+
+async def test_a_hold_reaches_a_request_that_waits_for_the_venue():
+    """A 429 that comes while the account's next request stands in the venue's queue holds that one too."""
+    simulator = simulated(orders=12, latency_s=0.3, quota=None, faults=[fault("rate_429_retry_2", routes={"cancel"}, times=1)])
+    async with engine_for(simulator, limits=Limits(per_venue=(Window(1, 0.25),))) as engine:
+        await engine.cancel_orders(account_of(simulator), sorted(simulator.ledger.open_ids()))
+
+    times_s = [request.time_s for request in simulator.ledger.requests]
+    refused_s = next(request.time_s for request in simulator.ledger.requests if request.status == 429) + 0.15
+    assert not [time_s for time_s in times_s if refused_s + 0.15 < time_s < refused_s + 2.0]
 
 
 async def test_the_same_key_under_two_names_shares_its_limits():

@@ -17,7 +17,8 @@ from engine.errors import (
     VenueError,
     WireError,
 )
-from engine.run import CancelEngine, Progress
+from engine.progress import Progress
+from engine.run import CancelEngine
 
 __all__ = [
     "Account",

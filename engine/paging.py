@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 import anyio
 
@@ -14,7 +14,9 @@ from engine.errors import ThrottledError, VenueError, WireError
 from engine.sending import Sender
 
 
-async def walk_open_orders(sender: Sender, scope: Scope, *, retry: Retry, roll: Callable[[], float]) -> AsyncIterator[OpenOrder]:
+async def walk_open_orders(
+    sender: Sender, scope: Scope, *, retry: Retry, roll: Callable[[], float]
+) -> AsyncGenerator[OpenOrder, None]:
     """Every open order the account has in the listing of this scope, each once, as its page comes.
 
     The listing may still hold orders outside the scope where the venue cannot narrow it. Orders that appear while it is read

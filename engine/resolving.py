@@ -5,8 +5,13 @@ Promise 4: only evidence is success; and "not found" is evidence only from a ven
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import anyio
+
 from engine.core.outcome import Verdict, Word
 from engine.core.request import Scope
+from engine.core.retry import Read, Retry, after_read
 from engine.errors import VenueError
 from engine.pacing import Turn
 from engine.sending import Sender
@@ -26,6 +31,23 @@ async def read_order(sender: Sender, order_id: str, turn: Turn) -> Verdict | Ven
     if isinstance(came, Verdict) and came.word is Word.NOT_FOUND and not sender.is_proven:
         return await _not_found_or_not_there(sender, came)
     return came
+
+
+async def read_until_known(sender: Sender, order_id: str, *, retry: Retry, roll: Callable[[], float]) -> Verdict | VenueError:
+    """The same, tried again where that may help; a verdict that shows no order is "not found", or the last word there is."""
+    reads = 0
+    while True:
+        reads += 1
+        granted = await sender.lane.wait_turn(lambda: order_id)
+        if granted is None:  # pragma: no cover  # the choice above never declines
+            raise AssertionError
+        came = await read_order(sender, order_id, granted[1])
+        if isinstance(came, Verdict) and (came.order is not None or came.word is Word.NOT_FOUND):
+            return came
+        step = after_read(came, tries=0, reads=reads, retry=retry, roll=roll())
+        if not isinstance(step, Read):
+            return came
+        await anyio.sleep(step.after_s)
 
 
 async def _not_found_or_not_there(sender: Sender, came: Verdict) -> Verdict | VenueError:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import random
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,101 +17,27 @@ import anyio
 
 from engine.core.listing import Drain, Ids, Work
 from engine.core.order import OpenOrder
-from engine.core.outcome import OrderResult, Verdict, Word
-from engine.core.plan import AccountPlan, Plan, requests_for
+from engine.core.outcome import OrderResult, Word
+from engine.core.plan import AccountPlan, Plan
 from engine.core.quota import Window
 from engine.core.report import RunReport
 from engine.core.request import Account, Belongs, Scope, checked_id, checked_ids, checked_seconds
-from engine.core.retry import Read, Retry, after_read
+from engine.core.retry import Retry
 from engine.core.slots import Slots
 from engine.core.summary import CancelSummary
 from engine.errors import ConfigError, TransportError, VenueError
 from engine.log import new_log
 from engine.pacing import Lanes
 from engine.paging import walk_open_orders
-from engine.resolving import read_order
+from engine.planning import plan_account
+from engine.progress import AccountCall, Progress
+from engine.resolving import read_until_known
 from engine.scheduling import Pull
 from engine.sending import Sender
 from engine.venues.base import Transport, Venue
 from engine.venues.http import HttpTransport
 
 EVERYTHING = Scope()
-
-
-class Progress:
-    """A window on a call that is under way, and the way to stop it with its result.
-
-    Hand a fresh one to a call. `report()` is true at any moment, also after the calling task was cancelled; `stop()` makes the
-    call return what is known by then.
-    """
-
-    def __init__(self) -> None:
-        self._parts: list[AccountCall] = []
-        self._scopes: set[anyio.CancelScope] = set()
-        self._is_stopped = False
-        self._run_id = ""
-
-    def report(self) -> RunReport:
-        """The report as it stands now."""
-        elapsed_s = max((part.elapsed_s for part in self._parts), default=0.0)
-        return RunReport(
-            run_id=self._run_id, accounts={part.account.name: part.summarise() for part in self._parts}, elapsed_s=elapsed_s
-        )
-
-    def stop(self) -> None:
-        """Let the call return soon: nothing more is sent, and answers on their way get a short grace."""
-        self._is_stopped = True
-        for scope in self._scopes:
-            scope.cancel()
-
-    def _join(self, run_id: str, parts: list[AccountCall], scope: anyio.CancelScope) -> None:
-        self._run_id = run_id
-        self._parts.extend(parts)
-        self._scopes.add(scope)
-        if self._is_stopped:
-            scope.cancel()
-
-
-class AccountCall:
-    """One account's part in one call: its slots, its work, and how to sum them up at any moment."""
-
-    def __init__(self, account: Account, sender: Sender, slots: Slots, work: Work) -> None:
-        self.account = account
-        self.sender = sender
-        self.slots = slots
-        self.work = work
-        self.pull: Pull | None = None
-        self._start_s = anyio.current_time()
-        self._end_s: float | None = None
-        self._stop: str | None = None
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since the call, or for as long as it took."""
-        return (anyio.current_time() if self._end_s is None else self._end_s) - self._start_s
-
-    def end(self, stop: str | None) -> None:
-        """The call is over; `stop` says what ended it, if it did not end by itself."""
-        if self._end_s is None:
-            self._end_s = anyio.current_time()
-            self._stop = stop
-
-    def summarise(self) -> CancelSummary:
-        """The summary as it stands."""
-        fault = None if self.pull is None else self.pull.fault
-        stop = fault or self._stop
-        drain = self.work if isinstance(self.work, Drain) else None
-        return CancelSummary(
-            account=self.account.name,
-            results=self.slots.results(self.account.name, start_s=self._start_s, stop=stop),
-            listing_complete=drain is None or drain.listing_complete,
-            listing_error=None if drain is None or drain.listing_complete else drain.listing_error or stop or "not finished",
-            verified=None if drain is None else drain.verified,
-            fault=fault,
-            left={} if drain is None else dict(drain.left),
-            requests=self.sender.requests,
-            elapsed_s=self.elapsed_s,
-        )
 
 
 class CancelEngine:
@@ -225,10 +152,12 @@ class CancelEngine:
             ConfigError: the request cannot be used. A listing that fails is part of the plan.
         """
         accounts = self._checked(list(accounts), scope)
+        bound_s = checked_seconds("deadline_s", deadline_s)
         plans: dict[str, AccountPlan] = {}
 
         async def plan_one(account: Account) -> None:
-            plans[account.name] = await self._plan_one(account, scope, checked_seconds("deadline_s", deadline_s))
+            sender = self._sender(account, new_log())
+            plans[account.name] = await plan_account(sender, scope, bound_s=bound_s, retry=self._retry, roll=self._roll)
 
         async with anyio.create_task_group() as tasks:
             for account in accounts:
@@ -237,7 +166,7 @@ class CancelEngine:
 
     async def open_orders(
         self, account: Account, scope: Scope = EVERYTHING, *, deadline_s: float | None = None
-    ) -> AsyncIterator[OpenOrder]:
+    ) -> AsyncGenerator[OpenOrder, None]:
         """Every open order in the scope, each once, as its page comes. Ends only if the whole listing was read.
 
         Raises:
@@ -247,16 +176,18 @@ class CancelEngine:
         self._checked([account], scope)
         bound_s = checked_seconds("deadline_s", deadline_s)
         until_s = math.inf if bound_s is None else anyio.current_time() + bound_s
-        orders = walk_open_orders(self._sender(account, new_log()), scope, retry=self._retry, roll=self._roll)
-        while True:
-            with anyio.CancelScope(deadline=until_s) as bound:
-                order = await anext(orders, None)
-            if bound.cancelled_caught:
-                raise TransportError(f"the open orders were not read to the end within {bound_s:g} s", sent=True, code="deadline")
-            if order is None:
-                return
-            if self._venue.belongs(scope, order) is Belongs.IN:
-                yield order
+        sender = self._sender(account, new_log())
+        async with aclosing(walk_open_orders(sender, scope, retry=self._retry, roll=self._roll)) as orders:
+            while True:
+                with anyio.CancelScope(deadline=until_s) as bound:
+                    order = await anext(orders, None)
+                if bound.cancelled_caught:
+                    words = f"the open orders were not read to the end within {bound_s:g} s"
+                    raise TransportError(words, sent=True, code="deadline")
+                if order is None:
+                    return
+                if self._venue.belongs(scope, order) is Belongs.IN:
+                    yield order
 
     async def get_order(self, account: Account, order_id: str, *, deadline_s: float | None = None) -> OpenOrder | None:
         """The order as the venue shows it, or None if the venue does not know it under this account.
@@ -269,7 +200,7 @@ class CancelEngine:
         checked_id(order_id)
         bound_s = checked_seconds("deadline_s", deadline_s)
         with anyio.move_on_after(bound_s):
-            came = await self._read(self._sender(account, new_log()), order_id)
+            came = await read_until_known(self._sender(account, new_log()), order_id, retry=self._retry, roll=self._roll)
             if isinstance(came, VenueError):
                 raise came
             if came.order is None and came.word is not Word.NOT_FOUND:
@@ -297,16 +228,18 @@ class CancelEngine:
         stop: str | None = "the calling task was cancelled"
         try:
             with anyio.move_on_after(bound_s) as bound:
-                progress._join(run_id, parts, bound)  # noqa: SLF001  # the other half of the same story
+                progress.join(run_id, parts, bound)
                 await self._work_on(parts, scope, log)
             stop = None
             if bound.cancelled_caught:
-                stop = "stopped by the caller" if progress._is_stopped else "the deadline came first"  # noqa: SLF001
+                stop = "stopped by the caller" if progress.is_stopped else "the deadline came first"
         finally:
             for part in parts:
                 part.end(stop)
-        report = progress.report()
-        log.info("run", accounts=len(parts), total=report.total, cancelled=report.cancelled, at_risk=report.at_risk, stop=stop)
+            report = progress.report()
+            log.info(
+                "run", accounts=len(parts), total=report.total, cancelled=report.cancelled, at_risk=report.at_risk, stop=stop
+            )
         return report
 
     async def _work_on(self, parts: list[AccountCall], scope: Scope, log: Any) -> None:
@@ -324,49 +257,6 @@ class CancelEngine:
         async with anyio.create_task_group() as tasks:
             for _ in range(min(self._active_accounts, len(parts))):
                 tasks.start_soon(work)
-
-    async def _plan_one(self, account: Account, scope: Scope, bound_s: float | None) -> AccountPlan:
-        sender = self._sender(account, new_log())
-        orders: list[OpenOrder] = []
-        left: dict[str, Belongs] = {}
-        problem: str | None = "the deadline came first"
-        with anyio.move_on_after(bound_s):
-            try:
-                async for order in walk_open_orders(sender, scope, retry=self._retry, roll=self._roll):
-                    belongs = self._venue.belongs(scope, order)
-                    if belongs is Belongs.IN:
-                        orders.append(order)
-                    else:
-                        left[order.order_id] = belongs
-                problem = None
-            except VenueError as error:
-                problem = str(error)
-        requests = requests_for(len(orders), len(left), self._venue.page_rows)
-        return AccountPlan(
-            account=account.name,
-            orders=tuple(orders),
-            left=left,
-            listing_complete=problem is None,
-            listing_error=problem,
-            requests=requests,
-            least_time_s=self._venue.limits.least_time_s(requests),
-        )
-
-    async def _read(self, sender: Sender, order_id: str) -> Verdict | VenueError:
-        """Read one order, again and again where that may help."""
-        reads = 0
-        while True:
-            reads += 1
-            granted = await sender.lane.wait_turn(lambda: order_id)
-            if granted is None:  # pragma: no cover  # the choice above never declines
-                raise AssertionError
-            came = await read_order(sender, order_id, granted[1])
-            if isinstance(came, Verdict) and (came.order is not None or came.word is Word.NOT_FOUND):
-                return came
-            step = after_read(came, tries=0, reads=reads, retry=self._retry, roll=self._roll())
-            if not isinstance(step, Read):
-                return came
-            await anyio.sleep(step.after_s)
 
     def _new_drain(self, scope: Scope) -> tuple[Slots, Drain]:
         slots, venue = Slots(), self._venue

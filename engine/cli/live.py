@@ -24,7 +24,7 @@ from rich.text import Text
 from engine.cli.output import clean, counted, is_screen, stderr_console
 from engine.cli.tables import BAD, DIM, GOOD, new_table
 from engine.core.summary import CancelSummary
-from engine.run import Progress
+from engine.progress import Progress
 
 LINE_EVERY_S = 1.0
 FRAME_EVERY_S = 0.2

@@ -13,7 +13,8 @@ from engine.cli.output import AT_RISK, CLEAN, print_json, print_sentence, stderr
 from engine.cli.signals import stopping
 from engine.cli.tables import BAD, GOOD, print_report
 from engine.core.report import RunReport
-from engine.run import CancelEngine, Progress
+from engine.progress import Progress
+from engine.run import CancelEngine
 
 Call = Callable[[CancelEngine, Progress], Awaitable[object]]
 

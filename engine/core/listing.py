@@ -180,7 +180,7 @@ class Ids:
     def fed(self, job: PageJob, page: Page) -> None:
         """No page is ever asked for here."""
 
-    def failed(self, job: PageJob, reason: str) -> bool:
+    def failed(self, job: PageJob, reason: str) -> bool:  # noqa: ARG002  # as every work
         """No page is ever asked for here."""
         return False
 

@@ -17,8 +17,8 @@ FAULTS = {
 def test_no_key_in_any_output(cli, simulate, flags):
     """Whatever goes wrong, and however much is logged, no key is written."""
     venue = simulate("--orders", 3, "--no-limits", *flags)
-    for verb in (("orders",), ("cancel-all", "--yes"), ("cancel", "some-id"), ("cancel-all", "--yes", "--json")):
-        ran = cli(*verb, *venue.use, "--log-level", "debug", "--deadline", 1)
+    for verb in (("orders", "--json"), ("cancel-all", "--yes"), ("cancel", "some-id")):
+        ran = cli(*verb, *venue.use, "--log-level", "debug", "--deadline", 0.4)
         assert ran.code in (0, 1)
         assert venue.keys[0] not in ran.out + ran.err
 

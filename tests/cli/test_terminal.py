@@ -26,14 +26,13 @@ class Terminal:
         self._mine, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         unwanted = ("OPINION_API_KEY", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+        # A process becomes the master of its terminal in the child itself: Ctrl-C is then its signal.
+        begin = "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from engine.cli import main; sys.exit(main())"
         environment = {name: value for name, value in os.environ.items() if name not in unwanted} | {"TERM": term} | more
 
-        def take_terminal():
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "engine", *map(str, arguments)],
-            stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True, preexec_fn=take_terminal,
+            [sys.executable, "-c", begin, *map(str, arguments)],
+            stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
         )  # fmt: skip
         os.close(theirs)
 

@@ -59,14 +59,18 @@ VERDICTS = {
     "at risk and blind": (
         report(summary("a", U), summary("b", **BLIND)),
         Scope(),
-        "1 order may still be live in 1 account: a 1. "
-        "Could not look at every open order of 1 account, so more may be live (b: HTTP 502).",
+        (
+            "1 order may still be live in 1 account: a 1. "
+            "Could not look at every open order of 1 account, so more may be live (b: HTTP 502)."
+        ),
     ),
     "left alone": (
         report(summary("a", C, left={"x": Belongs.SIDE_UNKNOWN, "y": Belongs.OUT}, verified=False)),
         Scope(side=Side.BUY),
-        "The 1 order in scope is off the book; not verified by a later listing. "
-        "1 order may be in scope and was left alone: 1 side not established.",
+        (
+            "The 1 order in scope is off the book; not verified by a later listing. "
+            "1 order may be in scope and was left alone: 1 side not established."
+        ),
     ),
 }
 

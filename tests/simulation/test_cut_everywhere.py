@@ -1,5 +1,7 @@
 """Cut it everywhere: a run is stopped at every point in turn, and the report is true each time."""
 
+import asyncio
+
 import anyio
 import pytest
 from support import account_of, engine_for, lies, simulated
@@ -22,12 +24,20 @@ async def cut(at_s, *, how):
     progress = Progress()
     async with engine_for(simulator, grace_s=0.03) as engine, anyio.create_task_group() as tasks:
 
+        async def call_in_task():
+            task = asyncio.get_running_loop().create_task(engine.cancel_all(account_of(simulator), progress=progress))
+            await anyio.sleep(at_s)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled() or task.done()
+            tasks.cancel_scope.cancel()
+
         async def call():
             await engine.cancel_all(account_of(simulator), progress=progress, deadline_s=at_s if how == "deadline" else None)
             tasks.cancel_scope.cancel()
 
-        tasks.start_soon(call)
-        if how != "deadline":
+        tasks.start_soon(call_in_task if how == "task" else call)
+        if how in ("cancel", "stop"):
             await anyio.sleep(at_s)
             tasks.cancel_scope.cancel() if how == "cancel" else progress.stop()
     began_s = anyio.current_time()
@@ -35,7 +45,7 @@ async def cut(at_s, *, how):
     return progress.report().accounts["alice"], simulator, began_s
 
 
-@pytest.mark.parametrize("how", ["deadline", "cancel", "stop"])
+@pytest.mark.parametrize("how", ["deadline", "cancel", "stop", "task"])
 @pytest.mark.parametrize("step", range(60))
 async def test_a_cut_at_any_moment_leaves_a_true_report(how, step):
     """Deadline, cancelled caller and stop: whenever they come, no statement is false and nothing is sent afterwards."""

@@ -1,5 +1,7 @@
 """The promises of the README, each with a test that fails when it is broken; whole runs under the virtual clock."""
 
+from contextlib import aclosing
+
 import anyio
 import pytest
 from support import BASE_URL, account_of, engine_for, lies, simulated
@@ -177,6 +179,26 @@ async def test_a_stop_returns_the_summary():
     assert summary.elapsed_s < 2.0
     assert summary.at_risk
     assert 1.2 >= max(request.time_s for request in simulator.ledger.requests) - 0.03
+
+
+async def test_a_progress_serves_one_call():
+    """A second call with the same progress object is refused, since its report would mix the two."""
+    simulator = simulated(orders=1)
+    progress = Progress()
+    async with engine_for(simulator) as engine:
+        await engine.cancel_all(account_of(simulator), progress=progress)
+        with pytest.raises(ConfigError, match="fresh one"):
+            await engine.cancel_all(account_of(simulator), progress=progress)
+
+
+async def test_open_orders_may_be_left_early():
+    """Whoever breaks out of the listing leaves nothing behind, and asks for no further page."""
+    simulator = simulated(orders=100)
+    async with engine_for(simulator) as engine, aclosing(engine.open_orders(account_of(simulator))) as orders:
+        async for _ in orders:
+            break
+
+    assert 1 == len(simulator.ledger.requests)
 
 
 async def test_a_stop_before_the_start_sends_nothing():

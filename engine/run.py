@@ -23,7 +23,7 @@ from engine.core.quota import Window
 from engine.core.report import RunReport
 from engine.core.request import Account, Belongs, Scope, checked_id, checked_ids, checked_seconds
 from engine.core.retry import Retry
-from engine.core.slots import Slots
+from engine.core.slots import Slot, Slots
 from engine.core.summary import CancelSummary
 from engine.errors import ConfigError, TransportError, VenueError
 from engine.log import new_log
@@ -109,15 +109,26 @@ class CancelEngine:
         return summary.results[0]
 
     async def cancel_orders(
-        self, account: Account, order_ids: Iterable[str], *, deadline_s: float | None = None, progress: Progress | None = None
+        self,
+        account: Account,
+        order_ids: Iterable[str],
+        *,
+        verify: bool = False,
+        deadline_s: float | None = None,
+        progress: Progress | None = None,
     ) -> CancelSummary:
         """Cancel these orders; `results[i]` is the fate of the i-th, and an id given twice is sent once.
+
+        The venue's acknowledgement is believed; `verify` lists the account's open orders afterwards, and takes up again what is
+        still there.
 
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
         slots = Slots(checked_ids(order_ids))
-        report = await self._call([account], EVERYTHING, lambda: (slots, Ids(slots)), deadline_s, progress)
+        wanted = frozenset(slot.order_id for slot in slots)
+        work = self._new_drain(slots, Scope(order_ids=wanted), known=slots) if verify else Ids(slots)
+        report = await self._call([account], EVERYTHING, lambda: (slots, work), deadline_s, progress)
         return report.accounts[account.name]
 
     async def cancel_all(
@@ -143,7 +154,7 @@ class CancelEngine:
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
-        return await self._call(list(accounts), scope, lambda: self._new_drain(scope), deadline_s, progress)
+        return await self._call(list(accounts), scope, lambda: self._new_work(scope), deadline_s, progress)
 
     async def plan(self, accounts: Iterable[Account], scope: Scope = EVERYTHING, *, deadline_s: float | None = None) -> Plan:
         """Say what a `mass_cancel` would do, from a listing alone; sends no cancel.
@@ -258,18 +269,22 @@ class CancelEngine:
             for _ in range(min(self._active_accounts, len(parts))):
                 tasks.start_soon(work)
 
-    def _new_drain(self, scope: Scope) -> tuple[Slots, Drain]:
-        slots, venue = Slots(), self._venue
+    def _new_work(self, scope: Scope) -> tuple[Slots, Drain]:
+        slots = Slots()
+        return slots, self._new_drain(slots, scope)
+
+    def _new_drain(self, slots: Slots, scope: Scope, *, known: Iterable[Slot] = ()) -> Drain:
+        venue = self._venue
         windows = [quota.requests for quota in venue.limits.per_account if isinstance(quota, Window)]
-        drain = Drain(
+        return Drain(
             slots,
             lambda order: venue.belongs(scope, order),
             first=venue.first_cursor,
             cursor_at=venue.cursor_at,
             ahead=min([self._in_flight, *windows]),
             retry=self._retry,
+            known=known,
         )
-        return slots, drain
 
     def _sender(self, account: Account, log: Any) -> Sender:
         if self._transport is None:

@@ -19,7 +19,7 @@ Rules:
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -195,6 +195,7 @@ class Drain:
         cursor_at: Cursor of the page that holds the row at a position, or None where the venue cannot be asked by position.
         ahead: Orders to hold ready before reading a further page.
         retry: How often an order may be taken up again, and with how many tries.
+        known: Slots to work on before the first page is read.
     """
 
     def __init__(
@@ -206,6 +207,7 @@ class Drain:
         cursor_at: Callable[[int, int], str] | None,
         ahead: int,
         retry: Retry,
+        known: Iterable[Slot] = (),
     ) -> None:
         self.left: dict[str, Belongs] = {}
         self.listing_complete = False
@@ -234,6 +236,9 @@ class Drain:
         self._fruitless = 0
         self._has_taken = False
         self._begin_walk()
+        self._queue.extend(known)
+        if self._queue:
+            self._work_off()
 
     @property
     def waiting(self) -> int:
@@ -294,6 +299,11 @@ class Drain:
         self._page_rows = 0
         self._stuck = 0
         self.left = {}
+
+    def _work_off(self) -> None:
+        """Work on what is queued, and read no page before that is done."""
+        self._is_proving = False
+        self._is_exhausted = True
 
     def _wants_page(self) -> bool:
         if self.is_finished:
@@ -408,9 +418,8 @@ class Drain:
             return
         unresolved = self._unresolved()
         if unresolved:
-            self._is_proving = False
-            self._is_exhausted = True
             self._queue.extend(unresolved)
+            self._work_off()
             return
         self.listing_error = None
         self.listing_complete = True

@@ -5,6 +5,7 @@ Called in memory under a virtual clock by tests, served over real HTTP for demo,
 
 from engine.simulator.clock import ClockStuckError, VirtualClockLoop, new_virtual_clock_loop
 from engine.simulator.faults import Fault, FaultPlan, FaultRule
+from engine.simulator.judge import is_lie, lies
 from engine.simulator.ledger import BookOrder, BookState, Change, Ledger, RequestRecord
 from engine.simulator.memory import MemoryTransport
 from engine.simulator.opinion import FAULTS, OpinionRules, OpinionSimulator
@@ -37,6 +38,8 @@ __all__ = [
     "SimulatedVenue",
     "SimulatorServer",
     "VirtualClockLoop",
+    "is_lie",
+    "lies",
     "new_virtual_clock_loop",
     "serve",
 ]

@@ -84,12 +84,17 @@ class Simulated:
         scene = json.loads(self.line)
         self.base_url: str = scene["base_url"]
         self.accounts: list[dict[str, str]] = scene["accounts"]
+        self._more: tuple[str, ...] = ()
+        if "--no-limits" in flags:  # then the engine is not to hold back either
+            settings = self.accounts_file.with_suffix(".settings")
+            settings.write_text("[venue.opinion]\nrequests_per_s = 10000\n")
+            self._more = ("--config", str(settings))
         self.keys: list[str] = [account["api_key"] for account in self.accounts]
 
     @property
     def use(self) -> tuple[str, ...]:
         """The options that point a verb here."""
-        return ("--accounts", str(self.accounts_file), "--base-url", self.base_url)
+        return ("--accounts", str(self.accounts_file), "--base-url", self.base_url, *self._more)
 
     def stop(self) -> int:
         """End it as an operator would; gives the exit code."""
@@ -115,8 +120,8 @@ def simulate(tmp_path):
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory):
-    """A simulator for tests that change nothing: three accounts of 25 orders."""
-    simulated = Simulated(tmp_path_factory.mktemp("standing"), "--accounts", 3, "--orders", 25)
+    """A simulator for tests that change nothing: three accounts of 25 orders, no limits: no test waits for another."""
+    simulated = Simulated(tmp_path_factory.mktemp("standing"), "--accounts", 3, "--orders", 25, "--no-limits")
     yield simulated
     simulated.stop()
 

@@ -3,6 +3,7 @@
 import pytest
 from support import account_of, engine_for, lies, simulated
 
+from engine import Outcome
 from engine.simulator import FAULTS, FaultRule
 
 pytestmark = pytest.mark.anyio
@@ -20,6 +21,10 @@ INVENTS_ROWS = {"list_int_order_id"}
 def stops_the_account(name):
     """Whether one such answer is proof enough to stop."""
     return bool(ENDS_THE_ACCOUNT & set(name.removesuffix("_after").split("_")))
+
+
+ACKNOWLEDGES_FALSELY = ["acknowledged_not_done", "cancels_ignored", "status_201", "status_202"]
+"""The venue gives its documented acknowledgement and does nothing."""
 
 
 async def pull(name, route, mode, *, orders):
@@ -99,9 +104,25 @@ async def test_known_ids_are_told_the_truth_too(name):
     async with engine_for(simulator) as engine:
         summary = await engine.cancel_orders(account_of(simulator), order_ids, deadline_s=100_000)
 
-    found = lies(summary, simulator.ledger)
-    if name in ("acknowledged_not_done", "cancels_ignored", "status_201", "status_202"):
-        found = []  # the venue acknowledged each and did nothing: by id, nothing ever contradicts it (see the README)
-    assert [] == found
+    if name in ACKNOWLEDGES_FALSELY:
+        assert {Outcome.CANCELLED: 40} == summary.by_outcome  # nothing that was asked for contradicts the venue's word
+    else:
+        assert [] == lies(summary, simulator.ledger)
     assert order_ids == [result.order_id for result in summary.results]
     assert 15 >= simulator.ledger.most_in_window("alice", 1.0)
+
+
+@pytest.mark.parametrize("name", ACKNOWLEDGES_FALSELY)
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_false_acknowledgement_is_caught_where_proof_is_asked_for(name, mode):
+    """`cancel_orders(verify=True)` lists afterwards: what is still there is cancelled again, or is at risk."""
+    simulator = simulated(orders=40, faults=[FaultRule(FAULTS[name], routes={"cancel"}, **MODES[mode])], latency_s=0.05)
+    order_ids = [*sorted(simulator.ledger.open_ids("alice"))[:30], "no-such-order"]
+    async with engine_for(simulator) as engine:
+        summary = await engine.cancel_orders(account_of(simulator), order_ids, verify=True)
+
+    assert [] == lies(summary, simulator.ledger)
+    assert order_ids == [result.order_id for result in summary.results]
+    assert (True, mode != "always") == (summary.listing_complete, summary.verified)
+    assert (30 if mode == "always" else 0) == summary.at_risk
+    assert 10 == len(simulator.ledger.open_ids("alice") - set(order_ids))

@@ -27,12 +27,32 @@ from engine.venues.base import HttpAnswer
 from engine.venues.opinion import Opinion, OpinionKey, wire
 
 ROW = {
-    "orderId": "a11ee07e-e22f-11f0-9714-0a58a9feac02", "transNo": "a11ee07e-e22f-11f0-9714-0a58a9feac02", "marketId": 123,
-    "marketTitle": "t", "rootMarketId": 61, "rootMarketTitle": "", "side": 1, "sideEnum": "Buy", "tradingMethod": 2,
-    "tradingMethodEnum": "Limit", "outcome": "YES", "outcomeSide": 1, "outcomeSideEnum": "Yes", "price": "0.5",
-    "orderShares": "10", "orderAmount": "5", "filledShares": "4", "filledAmount": "2", "profit": "", "quoteToken": "0x55d3", "createdAt": 1766735464,
-    "expiresAt": 0, "status": 1, "statusEnum": "Pending", "postOnly": False,
-}  # fmt: skip
+    "orderId": "a11ee07e-e22f-11f0-9714-0a58a9feac02",
+    "transNo": "a11ee07e-e22f-11f0-9714-0a58a9feac02",
+    "marketId": 123,
+    "marketTitle": "t",
+    "rootMarketId": 61,
+    "rootMarketTitle": "",
+    "side": 1,
+    "sideEnum": "Buy",
+    "tradingMethod": 2,
+    "tradingMethodEnum": "Limit",
+    "outcome": "YES",
+    "outcomeSide": 1,
+    "outcomeSideEnum": "Yes",
+    "price": "0.5",
+    "orderShares": "10",
+    "orderAmount": "5",
+    "filledShares": "4",
+    "filledAmount": "2",
+    "profit": "",
+    "quoteToken": "0x55d3",
+    "createdAt": 1766735464,
+    "expiresAt": 0,
+    "status": 1,
+    "statusEnum": "Pending",
+    "postOnly": False,
+}
 ORDER_ID = ROW["orderId"]
 
 

@@ -18,9 +18,10 @@ from engine.errors import ConfigError
 @click.command("cancel", short_help="Cancel known orders of one account.")
 @click.argument("order_ids", metavar="ID...", nargs=-1, required=True)
 @account_options
+@click.option("--verify", is_flag=True, help="List the open orders afterwards, and take up again what is still there.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; sends nothing at all.")
 @click.option("-y", "--yes", is_flag=True, help="Accepted and not needed: ids are chosen already.")
-def cancel(wanted: Wanted, *, order_ids: tuple[str, ...], dry_run: bool, yes: bool) -> int:  # noqa: ARG001  # see its help
+def cancel(wanted: Wanted, *, order_ids: tuple[str, ...], verify: bool, dry_run: bool, yes: bool) -> int:  # noqa: ARG001  # see its help
     """Cancel these orders of one account, and say what became of each.
 
     \b
@@ -34,7 +35,9 @@ def cancel(wanted: Wanted, *, order_ids: tuple[str, ...], dry_run: bool, yes: bo
         return _show_plan(wanted, account, ids)
     report = run(
         wanted,
-        lambda engine, progress: engine.cancel_orders(account, ids, deadline_s=wanted.deadline_s, progress=progress),
+        lambda engine, progress: engine.cancel_orders(
+            account, ids, verify=verify, deadline_s=wanted.deadline_s, progress=progress
+        ),
     )
     summary = report.accounts[account.name]
     if wanted.as_json:

@@ -14,19 +14,8 @@ from rich.text import Text
 from engine.cli.output import clean
 from engine.cli.tables import BAD, DIM, GOOD, new_table, print_titled
 from engine.cli.verdicts import WORDS
-from engine.core.outcome import OrderResult, Outcome
 from engine.core.report import RunReport
-from engine.simulator import BookState, Ledger
-
-TRUTHS = {
-    Outcome.CANCELLED: {BookState.CANCELLED},
-    Outcome.ALREADY_CANCELLED: {BookState.CANCELLED},
-    Outcome.FILLED: {BookState.FILLED},
-    Outcome.EXPIRED: {BookState.EXPIRED, BookState.FAILED},
-    Outcome.NOT_FOUND: set[BookState](),
-}
-"""What an order must really be when a report says this of it. The outcomes that are missing say only that it may be live, which
-is never a lie. An order that is not found must not exist."""
+from engine.simulator import BookState, Ledger, is_lie
 
 UNSEEN = "not listed"
 """Stands for orders that no report mentions."""
@@ -99,7 +88,7 @@ def _told(report: RunReport, ledger: Ledger) -> Iterator[Line]:
         yield (
             str(result.outcome),
             true,
-            None if _agrees(result, ledger) else lie,
+            lie if is_lie(result, ledger) else None,
             book is not None and book.state is BookState.OPEN,
         )
 
@@ -111,16 +100,6 @@ def _untold(report: RunReport, ledger: Ledger) -> Iterator[Line]:
         for order_id in ledger.open_ids(name) - told:
             lie = f"{name}: order {order_id} is open, and a listing without it is said to be complete"
             yield UNSEEN, str(BookState.OPEN), lie if summary.listing_complete else None, True
-
-
-def _agrees(result: OrderResult, ledger: Ledger) -> bool:
-    truths = TRUTHS.get(result.outcome)
-    if truths is None:
-        return True
-    book = ledger.orders.get(result.order_id)
-    if result.outcome is Outcome.NOT_FOUND:
-        return book is None or book.account != result.account
-    return book is not None and book.state in truths
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:

@@ -53,8 +53,11 @@ def say_ids(summary: CancelSummary) -> str:
         ids = _listed(dict.fromkeys(result.order_id for result in live))
         why = f" ({summary.fault})" if summary.fault else ""
         return f"{len(live):,} of {counted(total, 'order')} may still be live: {ids}{why}."
+    if not summary.listing_complete:
+        return f"{_say_blind([summary])} By the venue's word alone: {say_counts(summary.by_outcome)}."
     if summary.cancelled == total:
-        return "The order is cancelled." if total == 1 else f"All {total:,} orders are cancelled."
+        proof = "; verified by a later listing" if summary.verified else ""
+        return f"The order is cancelled{proof}." if total == 1 else f"All {total:,} orders are cancelled{proof}."
     which = "The order does not rest" if total == 1 else f"None of the {total:,} orders rests"
     return f"{which} any more: {say_counts(summary.by_outcome)}."
 

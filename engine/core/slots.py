@@ -102,7 +102,7 @@ class Slot:
         if isinstance(came, Verdict):
             if came.word is Word.OPEN:
                 self.is_unseen = False
-                self.is_refused = True
+                self.is_refused = self.attempts > 0
                 if self.error is None:
                     self._say("still_open", "the venue still shows the order as open", came.result)
             elif came.word is not Word.UNSETTLED:

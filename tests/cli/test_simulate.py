@@ -40,18 +40,18 @@ def test_the_same_seed_is_the_same_venue(simulate):
 
 
 def test_limits_hold_unless_lifted(cli, simulate):
-    """Without a flag the real limit holds: 30 orders take more than a second; without limits they do not."""
+    """Without a flag the real limit holds: 16 cancels and their listings take more than a second."""
     settings = ("cancel-all", "--yes", "--json")
-    strict = simulate("--orders", 30)
+    strict = simulate("--orders", 16)
     assert cli(*settings, *strict.use).document["elapsed_s"] > 1
 
 
 def test_faults_strike_on_request(cli, simulate):
     """A fault that is asked for happens, and the report says what was seen of it."""
-    venue = simulate("--orders", 2, "--fault", "html_502", "--no-limits")
+    venue = simulate("--orders", 2, "--fault", "key_dead_401", "--no-limits")
     ran = cli("orders", *venue.use, "--json")
     assert ran.code == 1
-    assert "502" in ran.document["accounts"]["account-1"]["listing_error"]
+    assert "401" in ran.document["accounts"]["account-1"]["listing_error"]
 
 
 def test_a_port_in_use_is_one_line(cli, standing):

@@ -36,7 +36,7 @@ def test_a_stopped_run_still_is_one_document(simulate, started, ended):
     """With --json, a stopped run prints its one document."""
     venue = simulate(*SLOW)
     child = started("cancel-all", *venue.use, "--yes", "--json")
-    time.sleep(1.5)
+    time.sleep(1.0)
     child.send_signal(signal.SIGINT)
     ran = ended(child)
     report = json.loads(ran.out)
@@ -48,7 +48,7 @@ def test_the_second_signal_leaves_at_once(simulate, started, ended):
     """The second signal ends the process with 130, without a report and without waiting for an answer."""
     venue = simulate("--fault", "hang", "--orders", 5)
     child = started("cancel-all", *venue.use, "--yes", "--json")
-    time.sleep(1.5)
+    time.sleep(1.0)
     child.send_signal(signal.SIGINT)
     time.sleep(0.1)
     child.send_signal(signal.SIGINT)
@@ -62,7 +62,7 @@ def test_a_signal_ends_a_listing_with_what_was_read(simulate, started, ended):
     """A listing that is stopped says that it is not complete."""
     venue = simulate("--orders", 100, "--latency", 600)
     child = started("orders", *venue.use, "--json")
-    time.sleep(1.5)
+    time.sleep(1.0)
     child.send_signal(signal.SIGINT)
     ran = ended(child)
     assert ran.code == 1
@@ -73,7 +73,7 @@ def test_a_signal_during_a_dry_run_is_one_line(simulate, started, ended):
     """A dry run that is interrupted ends with 130 and a line: there is nothing to report."""
     venue = simulate("--orders", 100, "--latency", 600)
     child = started("cancel-all", *venue.use, "--dry-run", "--json")
-    time.sleep(1.5)
+    time.sleep(1.0)
     child.send_signal(signal.SIGINT)
     ran = ended(child)
     assert (ran.code, ran.out) == (130, "")
@@ -91,7 +91,7 @@ def test_a_simulator_stops_cleanly(started, ended, number):
 
 def test_a_closed_pipe_does_not_stop_the_run(cli, simulate, started):
     """Whoever reads the progress may go away: the orders still come off the book."""
-    venue = simulate("--orders", 40)
+    venue = simulate("--orders", 25)
     child = started("cancel-all", *venue.use, "--yes")
     child.stderr.close()
     child.stdout.close()

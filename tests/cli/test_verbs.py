@@ -58,6 +58,16 @@ def test_known_ids_are_cancelled(cli, simulate):
     assert (ran.document["total_orders"], ran.document["cancelled"], ran.document["failed"]) == (3, 2, 1)
 
 
+def test_known_ids_can_be_proved(cli, simulate):
+    """With --verify a cancel that is acknowledged and not done is found by the listing afterwards, and the order is at risk."""
+    venue = simulate("--no-limits", "--orders", 2, "--fault", "cancels_ignored")
+    first = cli("orders", *venue.use, "--json").document["accounts"]["account-1"]["orders"][0]["order_id"]
+    assert cli("cancel", first, *venue.use).code == 0
+    ran = cli("cancel", first, *venue.use, "--verify")
+    assert ran.code == 1
+    assert ran.out.splitlines()[-1].startswith("1 of 1 order may still be live")
+
+
 def test_known_ids_are_told_to_people(cli, simulate):
     """The last line says in one sentence what became of the ids."""
     venue = simulate("--no-limits")
@@ -88,7 +98,7 @@ def test_a_dry_run_cancels_nothing(cli, standing):
     """A dry run says what would be done and what it takes, and does not do it."""
     ran = cli("cancel-all", *standing.use, "--dry-run", "--json")
     assert (ran.code, ran.document["dry_run"], ran.document["total"]) == (0, True, 75)
-    assert ran.document["least_time_s"] > 0
+    assert ran.document["requests"] > 75
     assert cli("orders", *standing.use, "--json").document["total"] == 75
 
 
@@ -200,7 +210,7 @@ def test_a_deadline_brings_what_is_known(cli, simulate):
 
 def test_a_deadline_ends_a_listing(cli, simulate):
     """A listing that takes longer than the deadline is told as incomplete, with what was read."""
-    venue = simulate("--orders", 60, "--latency", 700)
+    venue = simulate("--orders", 60, "--latency", 600)
     ran = cli("orders", *venue.use, "--json", "--deadline", 1)
     assert ran.code == 1
     assert ran.document["accounts"]["account-1"]["listing_complete"] is False

@@ -84,8 +84,15 @@ def test_the_verdict_says_what_is_true(told, scope, sentence):
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        (summary("a", C), "The order is cancelled."),
-        (summary("a", C, C), "All 2 orders are cancelled."),
+        (summary("a", C, verified=None), "The order is cancelled."),
+        (summary("a", C, C), "All 2 orders are cancelled; verified by a later listing."),
+        (
+            summary("a", C, **BLIND),
+            (
+                "Could not look at every open order of 1 account, so more may be live (a: HTTP 502). "
+                "By the venue's word alone: 1 cancelled."
+            ),
+        ),
         (summary("a", C, F), "None of the 2 orders rests any more: 1 cancelled, 1 filled."),
         (summary("a", C, U, fault="the key is refused"), "1 of 2 orders may still be live: a-1 (the key is refused)."),
     ],

@@ -67,6 +67,22 @@ def test_a_read_that_shows_the_order_open_lifts_the_doubt():
     assert Outcome.REJECTED is slot.outcome
 
 
+def test_an_order_that_was_never_sent_and_is_seen_open_stays_not_sent():
+    """Nobody refused it; the read only shows that it is there, and says so."""
+    slot = one_slot()
+    slot.hear_read(Verdict(word=Word.OPEN))
+
+    assert (Outcome.NOT_SENT, "still_open") == (slot.outcome, slot.code)
+
+
+def test_an_order_that_was_never_sent_says_why_the_read_failed():
+    """Without any other word, the failure of the read is the reason."""
+    slot = one_slot()
+    slot.hear_read(LOST)
+
+    assert (Outcome.NOT_SENT, "lost") == (slot.outcome, slot.error)
+
+
 @pytest.mark.parametrize("came", [LOST, WireError("odd"), Verdict(word=Word.UNSETTLED, text="?")])
 def test_a_read_that_shows_nothing_changes_nothing(came):
     """A failed read leaves the doubt where it was."""

@@ -283,6 +283,16 @@ async def test_not_found_is_believed_only_from_a_venue_that_is_there():
     assert 2 == summary.at_risk
 
 
+async def test_a_read_is_proof_enough_that_the_venue_is_there():
+    """Where a listing works although every cancel answers "not found", the order really is not there."""
+    simulator = simulated(orders=2)
+    async with engine_for(simulator) as engine:
+        summary = await engine.cancel_orders(account_of(simulator), ["no-such-order"])
+
+    assert {Outcome.NOT_FOUND: 1} == summary.by_outcome
+    assert 1 == len(simulator.ledger.requests_of("alice", routes={"list"}))
+
+
 async def test_a_key_that_the_venue_repeats_is_masked():
     """An answer that echoes our key does not carry it into the report."""
 
@@ -366,6 +376,29 @@ async def test_every_form_of_429_is_survived(name):
 
     assert summary.verified
     assert summary.elapsed_s < 200
+
+
+@pytest.mark.parametrize("route", ["cancel", "list", "read"])
+async def test_a_venue_that_answers_429_for_ever_is_given_up(route):
+    """Held too often in a row, the account stops, and says that it is the venue's 429 that it gave up on."""
+    rules = [fault("rate_429", routes={route}), fault("result_false", routes={"cancel"}, times_per_order=1)]
+    simulator = simulated(orders=3, faults=rules, latency_s=0.05)
+    async with engine_for(simulator) as engine:
+        summary = await engine.cancel_all(account_of(simulator))
+
+    assert "429" in summary.fault
+    assert [] == lies(summary, simulator.ledger)
+    assert not summary.is_clean
+    assert len(simulator.ledger.requests) < 60
+
+
+async def test_the_allowance_holds_for_repeats_too():
+    """A cancel that has to be sent again counts again, and is not sent where the allowance is used up."""
+    simulator = simulated(orders=1, faults=[fault("html_503", routes={"cancel"})], quota=None)
+    async with engine_for(simulator, limits=Limits(allowance=Allowance(2))) as engine:
+        result = await engine.cancel_order(account_of(simulator), *simulator.ledger.open_ids())
+
+    assert (Outcome.UNKNOWN, 2) == (result.outcome, len(simulator.ledger.requests_of("alice", routes={"cancel"})))
 
 
 async def test_a_tighter_quota_than_published_still_ends_well():

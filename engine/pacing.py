@@ -61,10 +61,10 @@ class Gate:
             log.withdrawn()
         self._move()
 
-    def answered(self, send: Send, now_s: float) -> None:
-        """The answer to the request came."""
+    def answered(self, took_s: float) -> None:
+        """The answer to a request came, after so long."""
         for log in self._logs:
-            log.answered(send, now_s)
+            log.answered(took_s)
 
     def _move(self) -> None:
         if self._logs:
@@ -79,7 +79,7 @@ class Turn:
 
     def __init__(self, gates: tuple[Gate, ...], now_s: float) -> None:
         self._gates = gates
-        self._send = Send()
+        self._send: Send | None = None
         self.granted_s = now_s
         for gate in gates:
             gate.start()
@@ -87,27 +87,27 @@ class Turn:
     @property
     def has_left(self) -> bool:
         """Whether the request has started to leave."""
-        return self._send.at_s is not None
+        return self._send is not None
 
     def left(self) -> None:
         """The request starts to leave now."""
-        if self._send.at_s is None:
-            self._send.at_s = anyio.current_time()
+        if self._send is None:
+            self._send = Send(anyio.current_time())
             for gate in self._gates:
                 gate.left(self._send)
 
     def answered(self) -> None:
         """The answer came now."""
         self.left()
-        now_s = anyio.current_time()
-        for gate in self._gates:
-            gate.answered(self._send, now_s)
+        if self._send is not None:
+            self._send.took_s = anyio.current_time() - self._send.left_s
+            for gate in self._gates:
+                gate.answered(self._send.took_s)
 
     def withdrawn(self) -> None:
         """The request never left; its place is free again."""
-        if self._send.at_s is None:
-            for gate in self._gates:
-                gate.withdrawn()
+        for gate in self._gates:
+            gate.withdrawn()
 
 
 class Lane:
@@ -151,10 +151,8 @@ class Lane:
     def count_cancel(self, turn: Turn) -> None:
         """Count a cancel that is about to leave. One that never leaves is still counted: the safe reading."""
         if self._allowance is not None:
-            send = Send()
-            send.at_s = turn.granted_s
             self._allowance.start()
-            self._allowance.left(send)
+            self._allowance.left(Send(turn.granted_s))
 
     def hear(self) -> None:
         """A usable answer came: the venue is there, and is not holding this account."""
@@ -206,4 +204,4 @@ class Lanes:
         allowance = self._limits.allowance
         if allowance is None:
             return None
-        return SendLog(Window(allowance.cancels, DAY_S, margin_s=0.0))
+        return SendLog(Window(allowance.cancels, DAY_S, margin_s=0.0, jitter_s=0.0))

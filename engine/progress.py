@@ -50,6 +50,7 @@ class AccountCall:
             listing_error=None if drain is None or drain.listing_complete else drain.listing_error or stop or "not finished",
             verified=None if drain is None else drain.verified,
             fault=fault,
+            is_finished=self._end_s is not None,
             left={} if drain is None else dict(drain.left),
             requests=self.sender.requests,
             elapsed_s=self.elapsed_s,

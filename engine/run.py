@@ -234,7 +234,7 @@ class CancelEngine:
         bound_s = checked_seconds("deadline_s", deadline_s)
         run_id = uuid.uuid4().hex[:12]
         log = new_log(run_id=run_id)
-        parts = [AccountCall(account, self._sender(account, log), *new_work()) for account in accounts]
+        parts = [AccountCall(account, self._sender(account, log, reads_only=False), *new_work()) for account in accounts]
         progress = progress or Progress()
         stop: str | None = "the calling task was cancelled"
         try:
@@ -286,11 +286,11 @@ class CancelEngine:
             known=known,
         )
 
-    def _sender(self, account: Account, log: Any) -> Sender:
+    def _sender(self, account: Account, log: Any, *, reads_only: bool = True) -> Sender:
         if self._transport is None:
             raise ConfigError("the engine is not open: use `async with CancelEngine(...) as engine`")
         lane = self._lanes.of(self._venue.identity(account))
-        return Sender(self._venue, account, lane, self._transport, grace_s=self._grace_s, log=log)
+        return Sender(self._venue, account, lane, self._transport, grace_s=None if reads_only else self._grace_s, log=log)
 
     def _checked(self, accounts: list[Account], scope: Scope | None = None) -> list[Account]:
         """The accounts, if this engine can use them and the scope.

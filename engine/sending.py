@@ -27,12 +27,17 @@ SHORTEST_MASKED = 6
 class Sender:
     """One account's requests in one call.
 
+    Args:
+        grace_s: How long an answer on its way is waited for after a stop; None for calls that only read, and lose nothing.
+
     Attributes:
         requests: How many have left.
         is_proven: Whether an answer has shown that the venue is there, under this address and for this key.
     """
 
-    def __init__(self, venue: Venue, account: Account, lane: Lane, transport: Transport, *, grace_s: float, log: Any) -> None:
+    def __init__(
+        self, venue: Venue, account: Account, lane: Lane, transport: Transport, *, grace_s: float | None, log: Any
+    ) -> None:
         self.venue = venue
         self.account = account
         self.lane = lane
@@ -69,14 +74,14 @@ class Sender:
 
     def hurry(self) -> None:
         """The run is to stop: requests on their way get a short grace, and no more."""
-        until_s = anyio.current_time() + self._grace_s
+        until_s = anyio.current_time() + (self._grace_s or 0.0)
         for shelter in self._shelters:
             shelter.deadline = min(shelter.deadline, until_s)
 
     async def _send(self, request: HttpRequest, turn: Turn) -> HttpAnswer:
         timeout_s = self.venue.timeout_s
         answer: HttpAnswer | None = None
-        shelter = anyio.CancelScope(shield=True, deadline=anyio.current_time() + timeout_s)
+        shelter = anyio.CancelScope(shield=self._grace_s is not None, deadline=anyio.current_time() + timeout_s)
         self._shelters.add(shelter)
         try:
             with shelter:

@@ -126,7 +126,7 @@ class Watch:
             total.add(tally)
         return Moment(
             accounts=accounts,
-            done=frozenset(name for name, summary in report.accounts.items() if _is_done(summary, accounts[name])),
+            done=frozenset(name for name, summary in report.accounts.items() if summary.is_finished),
             stopped=frozenset(name for name, summary in report.accounts.items() if summary.fault),
             total=total,
             rate_per_s=self._rate_per_s(report.elapsed_s, total.settled),
@@ -140,12 +140,6 @@ class Watch:
             self._settled.popleft()
         then_s, before = self._settled[0]
         return max(0, settled - before) / (now_s - then_s) if now_s > then_s else 0.0
-
-
-def _is_done(summary: CancelSummary, tally: Tally) -> bool:
-    if summary.fault:
-        return True
-    return summary.listing_complete if summary.verified is not None else tally.settled == tally.found
 
 
 @asynccontextmanager

@@ -23,7 +23,8 @@ class Window:
         margin_s: Added to the length, because requests do not all travel equally fast. A guess: 1 % of a second costs 1 % of
             the pace at the most, and is more than a quiet network wavers.
         jitter_s: Most that a slow answer moves its own request's place in the count: an answer slower than the fastest one seen
-            may have been a request that travelled slowly, and was counted by the venue that much later. A guess.
+            may have been a request that travelled slowly, and was counted by the venue that much later. A request without an
+            answer is moved by all of it. A guess.
     """
 
     requests: int
@@ -96,12 +97,18 @@ class Limits:
 
 
 class Send:
-    """One request's place in the counts. `at_s` is when it started to leave, or None while that is not known."""
+    """One request's place in the counts.
 
-    __slots__ = ("at_s",)
+    Attributes:
+        left_s: When it started to leave; meaningless until `left` was called for it.
+        took_s: How long its answer took, or None while there is none.
+    """
 
-    def __init__(self) -> None:
-        self.at_s: float | None = None
+    __slots__ = ("left_s", "took_s")
+
+    def __init__(self, left_s: float) -> None:
+        self.left_s = left_s
+        self.took_s: float | None = None
 
 
 class SendLog:
@@ -117,18 +124,18 @@ class SendLog:
     def free_at(self, now_s: float) -> float:
         """When the next request may leave: `now_s`, or a time to look again, or infinity while all places are on their way."""
         sent = self._sent
-        while sent and _at(sent[0]) + self._span_s <= now_s:
+        while sent and self._counted_s(sent[0]) + self._span_s <= now_s:
             sent.popleft()
         if len(sent) + self._leaving < self._window.requests:
             return now_s
-        return _at(sent[0]) + self._span_s if sent else math.inf
+        return self._counted_s(sent[0]) + self._span_s if sent else math.inf
 
     def start(self) -> None:
         """A request takes a place; it has not left yet."""
         self._leaving += 1
 
     def left(self, send: Send) -> None:
-        """The request is leaving, at `send.at_s`."""
+        """The request is leaving, at `send.left_s`."""
         self._leaving -= 1
         self._sent.append(send)
 
@@ -136,17 +143,18 @@ class SendLog:
         """The request will never leave; its place is free again."""
         self._leaving -= 1
 
-    def answered(self, send: Send, now_s: float) -> None:
-        """The answer came: what it took longer than the fastest may have been spent on the way there."""
-        took_s = now_s - _at(send)
+    def answered(self, took_s: float) -> None:
+        """An answer came, after so long."""
         self._fastest_s = min(self._fastest_s, took_s)
-        send.at_s = _at(send) + min(took_s - self._fastest_s, self._window.jitter_s)
 
+    def _counted_s(self, send: Send) -> float:
+        """The latest moment at which the venue may have counted the request.
 
-def _at(send: Send) -> float:
-    if send.at_s is None:
-        raise AssertionError("a send is counted only once it has left")
-    return send.at_s
+        What its answer took longer than the fastest may have been spent on the way there; the fastest is known ever better, so
+        this is worked out anew each time.
+        """
+        jitter_s = self._window.jitter_s
+        return send.left_s + (jitter_s if send.took_s is None else min(send.took_s - self._fastest_s, jitter_s))
 
 
 def _positive(name: str, value: float) -> None:

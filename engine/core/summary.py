@@ -24,6 +24,7 @@ class CancelSummary:
         verified: Whether a complete listing, read after the last cancel was answered, showed nothing left in scope. None where
             no listing was asked for.
         fault: Why the account stopped early, in words, or None.
+        is_finished: Whether the account's part of the call is over; False only in what a `Progress` shows of a call under way.
         left: Orders that were listed and not touched, each with the reason.
         requests: Requests sent, of all kinds.
         elapsed_s: Seconds from the call to this summary.
@@ -35,6 +36,7 @@ class CancelSummary:
     listing_error: str | None = None
     verified: bool | None = None
     fault: str | None = None
+    is_finished: bool = True
     left: Mapping[str, Belongs] = field(default_factory=dict)
     requests: int = 0
     elapsed_s: float = 0.0

@@ -646,6 +646,24 @@ async def test_open_orders_keeps_its_deadline():
             [order async for order in engine.open_orders(account_of(simulator), deadline_s=1.5)]
 
 
+@pytest.mark.parametrize("ask", ["plan", "open_orders", "get_order"])
+async def test_calls_that_only_read_come_back_at_their_deadline(ask):
+    """A venue that hangs does not hold a reading call beyond its deadline: there is nothing to lose in waiting no longer."""
+    simulator = simulated(orders=3, faults=[fault("hang")])
+    began_s = anyio.current_time()
+    async with engine_for(simulator) as engine:
+        if ask == "plan":
+            assert not (await engine.plan([account_of(simulator)], deadline_s=1)).listing_complete
+        elif ask == "open_orders":
+            with pytest.raises(TransportError):
+                [order async for order in engine.open_orders(account_of(simulator), deadline_s=1)]
+        else:
+            with pytest.raises(TransportError):
+                await engine.get_order(account_of(simulator), "some-order", deadline_s=1)
+
+    assert 1.0 == pytest.approx(anyio.current_time() - began_s, abs=0.05)
+
+
 async def test_get_order_shows_an_order_or_none():
     """The order as the venue shows it; None for one it does not know; an error where it cannot be read."""
     simulator = simulated(orders=1)

@@ -66,6 +66,9 @@ BUSY_STATUSES = {403, 408, 425}
 firewall."""
 
 
+MOST_DIGITS = 40
+"""Most digits before or behind the point of a price or size that is believed; prices lie between 0 and 1. A guess."""
+
 MOST_NESTED = 10_000
 """Most opening brackets of a body that is parsed at all; a page of 20 rows has about 25. A guess."""
 
@@ -153,14 +156,14 @@ def read_cancel(answer: HttpAnswer, *, wall_s: float) -> Verdict:
     """
     code, text, result, is_agreed = _envelope(answer, wall_s=wall_s)
     if code != 0 or not is_agreed:
-        return Verdict(word=Word.UNSETTLED, code=code, text=text or f"the venue answered code {code}", result=result)
+        return Verdict(word=Word.UNSETTLED, code=code, text=text or f"the venue answered code {code}")
     if not 200 <= answer.status < 300:
-        return Verdict(word=Word.UNSETTLED, code=answer.status, text=f"HTTP {answer.status} with code 0", result=result)
+        return Verdict(word=Word.UNSETTLED, code=answer.status, text=f"HTTP {answer.status} with code 0")
     if not isinstance(result, dict) or not isinstance(result.get("result"), bool):
         raise _wire_error(answer, "a cancel was answered without the documented result")
     if result["result"]:
-        return Verdict(word=Word.CANCELLED, result=result)
-    return Verdict(word=Word.UNSETTLED, code="result_false", text="the venue did not cancel it by this request", result=result)
+        return Verdict(word=Word.CANCELLED, result={"result": True})
+    return Verdict(word=Word.UNSETTLED, code="result_false", text="the venue did not cancel it by this request")
 
 
 def read_page(answer: HttpAnswer, *, page: str, wall_s: float, side_numbers: Mapping[int, Side]) -> Page:
@@ -193,15 +196,15 @@ def read_order(answer: HttpAnswer, order_id: str, *, wall_s: float, side_numbers
     """
     code, text, result, is_agreed = _envelope(answer, wall_s=wall_s)
     if code in NOT_FOUND_CODES and is_agreed:
-        return Verdict(word=Word.NOT_FOUND, code=code, text=text or "order not found", result=result)
+        return Verdict(word=Word.NOT_FOUND, code=code, text=text or "order not found")
     if code != 0 or not is_agreed or not 200 <= answer.status < 300:
-        return Verdict(word=Word.UNSETTLED, code=code or answer.status, text=text or f"HTTP {answer.status}", result=result)
+        return Verdict(word=Word.UNSETTLED, code=code or answer.status, text=text or f"HTTP {answer.status}")
     row = (result.get("orderData") or result.get("data")) if isinstance(result, dict) else None
     order = read_row(row, side_numbers)
     if order is None or order.order_id != order_id:
         raise _wire_error(answer, "a read was answered without the order that was asked for")
     word = WORDS_OF_STATES[order.state]
-    evidence = {key: value for key, value in (row or {}).items() if key in _EVIDENCE}
+    evidence = {key: value for key, value in (row or {}).items() if key in _EVIDENCE and isinstance(value, str | int)}
     if word is Word.UNSETTLED:
         text = f"the venue shows a status that says nothing: {str(evidence.get('status'))[:40]!r}"
         return Verdict(word=word, code="status_unknown", text=text, result=evidence, order=order)
@@ -322,10 +325,14 @@ def _json_object(answer: HttpAnswer) -> dict[str, Any] | None:
     if answer.body.count(b"[") + answer.body.count(b"{") > MOST_NESTED:
         return None
     try:
-        body = json.loads(answer.body)
+        body = json.loads(answer.body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _text(body: Mapping[str, Any] | None) -> str:
@@ -371,4 +378,4 @@ def _decimal(value: object) -> Decimal | None:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS else None

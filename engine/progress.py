@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import anyio
 
-from engine.core.listing import Drain, Work
 from engine.core.report import RunReport
 from engine.core.request import Account
 from engine.core.slots import Slots
 from engine.core.summary import CancelSummary
+from engine.core.work import Drain, Work
 from engine.errors import ConfigError
 from engine.scheduling import Pull
 from engine.sending import Sender

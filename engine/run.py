@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import anyio
 
-from engine.core.listing import Drain, Ids, Work
 from engine.core.order import OpenOrder
 from engine.core.outcome import OrderResult, Word
 from engine.core.plan import AccountPlan, Plan
@@ -25,6 +24,7 @@ from engine.core.request import Account, Belongs, Scope, checked_id, checked_ids
 from engine.core.retry import Retry
 from engine.core.slots import Slot, Slots
 from engine.core.summary import CancelSummary
+from engine.core.work import Drain, Ids, Work
 from engine.errors import ConfigError, TransportError, VenueError
 from engine.log import new_log
 from engine.pacing import Lanes

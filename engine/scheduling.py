@@ -12,11 +12,12 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from engine.core.listing import Job, Page, PageJob, Work
+from engine.core.listing import Page
 from engine.core.outcome import Verdict, Word
 from engine.core.request import Scope
 from engine.core.retry import Again, Read, Retry, Settle, Step, Stop, after_cancel, after_listing, after_read
 from engine.core.slots import Slot
+from engine.core.work import Job, PageJob, Work
 from engine.errors import ThrottledError, VenueError
 from engine.log import wants_debug
 from engine.pacing import Turn

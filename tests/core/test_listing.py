@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Belongs, OpenOrder, OrderState, Outcome, Retry
-from engine.core.listing import MOST_LATE_WALKS, MOST_PAGES, Drain, Ids, Page, PageJob, Walk
+from engine.core.listing import MOST_PAGES, Page, Walk
 from engine.core.slots import Slots
+from engine.core.work import MOST_LATE_WALKS, Drain, Ids, PageJob
 
 RETRY = Retry()
 

@@ -1,0 +1,365 @@
+"""What an account's workers do next, while orders fill, appear and are cancelled. The rest of promise 6 lives here.
+
+`Ids` is the work of cancelling known orders. `Drain` decides, for a cancel-all, which page to read or which order to cancel
+next, until a walk that was read while nothing was in flight shows nothing left that can be cancelled. Both are machines without
+a clock or a network.
+
+Rules of a drain:
+
+1. Cancelled rows leave the listing, so the rows behind them move forward. A drain reads ahead by position, not by page number;
+   what it misses, the next walk from the first page finds.
+2. Only a walk that began with nothing in flight, and during which nothing was sent, proves anything; and over several pages
+   only if a second one shows the same orders, because a fill and a new order together can hide a row from a single walk.
+3. An order that a walk shows although it was settled before that walk began is taken up again, as long as that leads to
+   something.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.core.listing import MOST_WALKS, Page, Walk
+from engine.core.order import OpenOrder, OrderState
+from engine.core.request import Belongs
+from engine.core.retry import Retry
+from engine.core.slots import Slot, Slots
+
+MOST_SWEEPS = 20
+"""How often one order is taken up again at the very most. A guess."""
+
+MOST_LATE_WALKS = 25
+"""How often in a row a walk may find just a few new orders before the account is taken for one that keeps quoting. A guess."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageJob:
+    """Read the page at this cursor. Two jobs are never the same one, even for the same page."""
+
+    cursor: str
+
+
+Job = PageJob | Slot
+
+
+class Work(Protocol):
+    """Where an account's workers get their jobs from."""
+
+    pause: int
+    """How many times the work has come back to the same place; the workers rest before they go on, and set it to 0."""
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that can be taken now."""
+        ...
+
+    def take(self) -> Job | None:
+        """The next job, or None if there is none now."""
+        ...
+
+    def settled(self) -> None:
+        """The work on a slot that was taken is done, for now."""
+        ...
+
+    def fed(self, job: PageJob, page: Page) -> None:
+        """The page came."""
+        ...
+
+    def failed(self, job: PageJob, reason: str) -> bool:
+        """The page could not be read. Gives back whether the work ends here for that reason."""
+        ...
+
+
+class Ids:
+    """The work of cancelling known ids: each once, in order. Reads no page."""
+
+    def __init__(self, slots: Slots) -> None:
+        self.pause = 0
+        self._queue = deque(slots)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that can be taken now."""
+        return len(self._queue)
+
+    def take(self) -> Job | None:
+        """The next job, or None if there is none now."""
+        return self._queue.popleft() if self._queue else None
+
+    def settled(self) -> None:
+        """Nothing follows from it here."""
+
+    def fed(self, job: PageJob, page: Page) -> None:
+        """No page is ever asked for here."""
+
+    def failed(self, job: PageJob, reason: str) -> bool:  # noqa: ARG002  # as every work
+        """No page is ever asked for here."""
+        return False
+
+
+class Drain:
+    """The work of taking a whole scope off the book, found as it goes.
+
+    Args:
+        slots: Gets a slot for every order in scope, in the order in which they are found.
+        belongs: Says whether a listed order belongs to the scope.
+        first: Cursor of the first page.
+        cursor_at: Cursor of the page that holds the row at a position, or None where the venue cannot be asked by position.
+        ahead: Orders to hold ready before reading a further page.
+        retry: How often an order may be taken up again, and with how many tries.
+        known: Slots to work on before the first page is read.
+    """
+
+    def __init__(
+        self,
+        slots: Slots,
+        belongs: Callable[[OpenOrder], Belongs],
+        *,
+        first: str,
+        cursor_at: Callable[[int, int], str] | None,
+        ahead: int,
+        retry: Retry,
+        known: Iterable[Slot] = (),
+    ) -> None:
+        self.left: dict[str, Belongs] = {}
+        self.listing_complete = False
+        self.listing_error: str | None = None
+        self.verified = False
+        self.is_finished = False
+        self.pause = 0
+        self._slots = slots
+        self._belongs = belongs
+        self._first = first
+        self._cursor_at = cursor_at
+        self._ahead = ahead
+        self._retry = retry
+        self._queue: deque[Slot] = deque()
+        self._in_hand = 0
+        self._reading: set[PageJob] = set()
+        self._doubtful_walks = 0
+        self._late_walks = 0
+        self._may_look_ahead = True
+        self._has_begun = False
+        self._fullest_page = 0
+        self._seen_before: set[str] | None = None
+        self._walks = 0
+        self._taken_up = 0
+        self._taken_up_before: int | None = None
+        self._fruitless = 0
+        self._has_taken = False
+        self._begin_walk()
+        self._queue.extend(known)
+        if self._queue:
+            self._work_off()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that can be taken now."""
+        return len(self._queue) + (1 if self._wants_page() else 0)
+
+    def take(self) -> Job | None:
+        """The next job, or None if there is none now. The first cancel goes before any page read ahead."""
+        if self._wants_page() and (self._is_proving or self._has_taken or not self._queue):
+            job = PageJob(self._next_cursor())
+            self._reading.add(job)
+            return job
+        if not self._queue:
+            return None
+        self._has_taken = True
+        self._in_hand += 1
+        return self._queue.popleft()
+
+    def settled(self) -> None:
+        """The work on a slot is done for this sweep."""
+        self._in_hand -= 1
+        self._turn_over()
+
+    def fed(self, job: PageJob, page: Page) -> None:
+        """The page came."""
+        self._reading.discard(job)
+        if self._is_proving:
+            self._prove(page)
+        else:
+            self._read_ahead(page)
+        self._turn_over()
+
+    def failed(self, job: PageJob, reason: str) -> bool:
+        """The page could not be read. Ahead of the work that is no harm yet: the first page is read again anyway."""
+        self._reading.discard(job)
+        self.listing_error = reason
+        if self._is_proving:
+            self.is_finished = True
+        else:
+            self._may_look_ahead = False
+        self._turn_over()
+        return self.is_finished
+
+    # What follows decides; nothing below is called from outside.
+
+    def _begin_walk(self) -> None:
+        if self._taken_up:
+            is_fruitless = self._taken_up_before is not None and self._taken_up >= self._taken_up_before
+            self._fruitless = self._fruitless + 1 if is_fruitless else 0
+            self._taken_up_before, self._taken_up = self._taken_up, 0
+        self._walks += 1
+        self._walk = Walk(self._first)
+        self._is_proving = True
+        self._has_taken = False
+        self._is_exhausted = False
+        self._staying = 0
+        self._pages_skipped = 0
+        self._page_rows = 0
+        self._stuck = 0
+        self.left = {}
+
+    def _work_off(self) -> None:
+        """Work on what is queued, and read no page before that is done."""
+        self._is_proving = False
+        self._is_exhausted = True
+
+    def _wants_page(self) -> bool:
+        if self.is_finished:
+            return False
+        if self._is_proving:
+            return not self._reading
+        if self._is_exhausted or not self._may_look_ahead or (self._cursor_at is None and self._reading):
+            return False
+        ahead = max(1, self._ahead // self._page_rows) * self._page_rows
+        return len(self._queue) + self._page_rows * len(self._reading) <= ahead
+
+    def _next_cursor(self) -> str:
+        if self._is_proving or self._cursor_at is None:
+            return self._walk.cursor or self._first
+        # Rounded to whole pages: reading a page of orders known already costs more than missing a few, which the next walk finds.
+        pages = round((self._staying + len(self._queue)) / self._page_rows) + self._pages_skipped + len(self._reading)
+        return self._cursor_at(pages * self._page_rows, self._page_rows)
+
+    def _prove(self, page: Page) -> None:
+        """Take a page while nothing is in flight. Any work in it turns the walk into a drain."""
+        fresh = self._walk.add(page)
+        found = self._sort(fresh)
+        if found:
+            self._is_proving = False
+            self._seen_before = None
+            self._page_rows = max(page.rows, 1)
+            self._fullest_page = max(self._fullest_page, page.rows)
+            is_small = found < self._fullest_page or (page.total is not None and page.total <= page.rows)
+            self._late_walks = self._late_walks + 1 if self._has_begun and is_small else 0
+            self._has_begun = True
+            self._doubtful_walks = 0
+            self._is_exhausted = self._is_last(page)
+        elif self._walk.is_finished:
+            self._conclude()
+
+    def _read_ahead(self, page: Page) -> None:
+        if self._cursor_at is None:
+            fresh = self._walk.add(page)
+            self._is_exhausted = self._walk.is_finished
+        else:
+            fresh = [order for order in page.orders if order.order_id not in self._walk.seen]
+            self._walk.seen.update(order.order_id for order in fresh)
+            self._pages_skipped += not fresh  # orders that stay although we took them for gone push the unseen ones back
+            self._is_exhausted |= self._is_last(page)
+        self._sort(fresh)
+
+    def _is_last(self, page: Page) -> bool:
+        """Whether reading ahead would find nothing: only a hint, which the next walk checks."""
+        known = self._staying + len(self._queue) + self._in_hand
+        return page.rows == 0 or page.next is None or (page.total is not None and page.total <= known)
+
+    def _sort(self, orders: list[OpenOrder]) -> int:
+        """Queue what is to be cancelled, count what stays; give back how many were queued."""
+        queued = 0
+        for order in orders:
+            slot = self._work_on(order)
+            if slot is None:
+                self._staying += 1
+            else:
+                slot.walk = self._walks
+                self._queue.append(slot)
+                queued += 1
+        return queued
+
+    def _work_on(self, order: OpenOrder) -> Slot | None:
+        """The slot to work on for this row, or None if it stays."""
+        if order.state not in (OrderState.OPEN, OrderState.UNKNOWN):
+            return None
+        slot = self._slots.get(order.order_id)
+        if slot is not None:
+            return self._take_up(slot) if slot.walk < self._walks else None
+        belongs = self._belongs(order)
+        if belongs is not Belongs.IN:
+            self.left[order.order_id] = belongs
+            return None
+        return self._slots.place(order.order_id, order)
+
+    def _take_up(self, slot: Slot) -> Slot | None:
+        """An order that was settled before this walk began, and is still listed."""
+        was_closed = slot.is_acknowledged or not slot.outcome.may_be_live
+        can_try = self._fruitless < (self._retry.sweeps if was_closed else 1) and slot.sweeps < MOST_SWEEPS
+        slot.reopen(tries=self._retry.cancels - self._retry.sweep_cancels, is_listed=True)
+        self.pause = max(self.pause, slot.sweeps)
+        if can_try:
+            self._taken_up += 1
+            slot.reads_first = False
+            return slot
+        slot.settle(None, slot.settled_s or 0.0)
+        self._stuck += 1
+        return None
+
+    def _turn_over(self) -> None:
+        """When a drain has run dry, begin the walk that may prove it."""
+        if not (self.is_finished or self._is_proving or self._queue or self._reading or self._in_hand):
+            if self._late_walks >= MOST_LATE_WALKS:
+                self.listing_error = "new orders keep appearing: something is still placing them"
+                self.is_finished = True
+                return
+            self._begin_walk()
+
+    def _conclude(self) -> None:
+        """A walk ended without work: believe it, or walk again."""
+        if self._walk.problem is not None:
+            self._doubt(self._walk.problem)
+            return
+        if not self._walk.is_one_look and self._walk.seen != self._seen_before:
+            was_read_before, self._seen_before = self._seen_before is not None, self._walk.seen
+            if was_read_before:
+                self._doubt("the listing moved while it was read")
+            else:
+                self._begin_walk()
+            return
+        unresolved = self._unresolved()
+        if unresolved:
+            self._queue.extend(unresolved)
+            self._work_off()
+            return
+        self.listing_error = None
+        self.listing_complete = True
+        unclear = Counter(self.left.values())
+        unclear.pop(Belongs.OUT, None)
+        self.verified = self._stuck == 0 and not unclear
+        self.is_finished = True
+
+    def _doubt(self, problem: str) -> None:
+        """Walk again after a rest, or give up."""
+        self._doubtful_walks += 1
+        self.listing_error = problem
+        if self._doubtful_walks >= MOST_WALKS:
+            self.is_finished = True
+        else:
+            self.pause = self._doubtful_walks
+            self._begin_walk()
+
+    def _unresolved(self) -> list[Slot]:
+        """Orders that may be live by our books and are not listed: to be read once more."""
+        found = []
+        for slot in self._slots:
+            slot.walk = self._walks
+            if slot.outcome.may_be_live and slot.order_id not in self._walk.seen and slot.sweeps < self._retry.sweeps:
+                slot.reopen(tries=self._retry.cancels - self._retry.sweep_cancels, is_listed=False)
+                self.pause = max(self.pause, slot.sweeps)
+                slot.reads_first = True
+                found.append(slot)
+        return found

@@ -143,6 +143,13 @@ class Lane:
                         return None
                     return chosen, Turn(self._gates, anyio.current_time())
 
+    async def wait_any_turn(self) -> Turn:
+        """Wait for a turn for a request that is chosen already."""
+        granted = await self.wait_turn(lambda: self)
+        if granted is None:
+            raise AssertionError("a choice that never declines was declined")
+        return granted[1]
+
     def may_cancel(self) -> bool:
         """Whether the day's allowance has room for one more cancel."""
         now_s = anyio.current_time()

@@ -44,10 +44,9 @@ async def walk_open_orders(
 async def _page(sender: Sender, scope: Scope, cursor: str, *, retry: Retry, roll: Callable[[], float]) -> Page:
     venue, tries = sender.venue, 0
     while True:
-        granted = await sender.lane.wait_turn(lambda: venue.page_request(sender.account, scope, cursor))
-        if granted is None:  # pragma: no cover  # the choice above never declines
-            raise AssertionError
-        came = await sender.ask(*granted, lambda answer, wall_s: venue.read_page(answer, cursor, wall_s=wall_s), kind="list")
+        turn = await sender.lane.wait_any_turn()
+        request = venue.page_request(sender.account, scope, cursor)
+        came = await sender.ask(request, turn, lambda answer, wall_s: venue.read_page(answer, cursor, wall_s=wall_s), kind="list")
         if not isinstance(came, VenueError):
             return came
         tries += not isinstance(came, ThrottledError)

@@ -8,7 +8,7 @@ from engine.core.report import RunReport
 from engine.core.request import Account
 from engine.core.slots import Slots
 from engine.core.summary import CancelSummary
-from engine.core.work import Drain, Work
+from engine.core.work import Drain
 from engine.errors import ConfigError
 from engine.scheduling import Pull
 from engine.sending import Sender
@@ -17,7 +17,7 @@ from engine.sending import Sender
 class AccountCall:
     """One account's part in one call: its slots, its work, and how to sum them up at any moment."""
 
-    def __init__(self, account: Account, sender: Sender, slots: Slots, work: Work) -> None:
+    def __init__(self, account: Account, sender: Sender, slots: Slots, work: Drain) -> None:
         self.account = account
         self.sender = sender
         self.slots = slots
@@ -42,16 +42,17 @@ class AccountCall:
         """The summary as it stands."""
         fault = None if self.pull is None else self.pull.fault
         stop = fault or self._stop
-        drain = self.work if isinstance(self.work, Drain) else None
+        work = self.work
+        is_complete = work.listing_complete or not work.is_listing
         return CancelSummary(
             account=self.account.name,
             results=self.slots.results(self.account.name, start_s=self._start_s, stop=stop),
-            listing_complete=drain is None or drain.listing_complete,
-            listing_error=None if drain is None or drain.listing_complete else drain.listing_error or stop or "not finished",
-            verified=None if drain is None else drain.verified,
+            listing_complete=is_complete,
+            listing_error=None if is_complete else work.listing_error or stop or "not finished",
+            verified=work.verified if work.is_listing else None,
             fault=fault,
             is_finished=self._end_s is not None,
-            left={} if drain is None else dict(drain.left),
+            left=dict(work.left),
             requests=self.sender.requests,
             elapsed_s=self.elapsed_s,
         )

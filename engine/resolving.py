@@ -1,6 +1,6 @@
 """Turn unknown into known by reading.
 
-Promise 4: only evidence is success; and "not found" is evidence only from a venue that is known to be there.
+Promise 4: only evidence is success; and "not found" is evidence only together with a listing.
 """
 
 from __future__ import annotations
@@ -19,52 +19,35 @@ from engine.sending import Sender
 
 async def read_order(sender: Sender, order_id: str, turn: Turn) -> Verdict | VenueError:
     """What a read by id shows of one order, or why it shows nothing."""
-    venue, account = sender.venue, sender.account
-    came = await sender.ask(
-        venue.order_request(account, order_id),
+    venue = sender.venue
+    return await sender.ask(
+        venue.order_request(sender.account, order_id),
         turn,
         lambda answer, wall_s: venue.read_order(answer, order_id, wall_s=wall_s),
         kind="read",
     )
-    if isinstance(came, Verdict) and came.order is not None:
-        sender.is_proven = True
-    if isinstance(came, Verdict) and came.word is Word.NOT_FOUND and not sender.is_proven:
-        return await _not_found_or_not_there(sender, came)
-    return came
 
 
 async def read_until_known(sender: Sender, order_id: str, *, retry: Retry, roll: Callable[[], float]) -> Verdict | VenueError:
-    """The same, tried again where that may help; a verdict that shows no order is "not found", or the last word there is."""
+    """The same, tried again where that may help: an order, "not found" from a venue that is there, or the last failure."""
     reads = 0
     while True:
         reads += 1
-        granted = await sender.lane.wait_turn(lambda: order_id)
-        if granted is None:  # pragma: no cover  # the choice above never declines
-            raise AssertionError
-        came = await read_order(sender, order_id, granted[1])
-        if isinstance(came, Verdict) and (came.order is not None or came.word is Word.NOT_FOUND):
+        came = await read_order(sender, order_id, await sender.lane.wait_any_turn())
+        if isinstance(came, Verdict) and came.order is not None:
             return came
+        if isinstance(came, Verdict) and came.word is Word.NOT_FOUND:
+            return await _confirmed(sender, came)
         step = after_read(came, tries=0, reads=reads, retry=retry, roll=roll())
         if not isinstance(step, Read):
             return came
         await anyio.sleep(step.after_s)
 
 
-async def _not_found_or_not_there(sender: Sender, came: Verdict) -> Verdict | VenueError:
-    """A wrong address answers 404 to everything. Believe "not found" only if the account's orders can be listed there."""
-    venue, account = sender.venue, sender.account
-    granted = await sender.lane.wait_turn(lambda: venue.page_request(account, Scope(), venue.first_cursor))
-    if granted is None:
-        return came
-    request, turn = granted
-    proof = await sender.ask(
-        request, turn, lambda answer, wall_s: venue.read_page(answer, venue.first_cursor, wall_s=wall_s), kind="probe"
-    )
-    if not isinstance(proof, VenueError):
-        sender.is_proven = True
-        return came
-    return Verdict(
-        word=Word.UNSETTLED,
-        code="not_proven",
-        text=f"the venue answers 'not found', but does not list the account either ({proof}); check base_url and key",
-    )
+async def _confirmed(sender: Sender, not_found: Verdict) -> Verdict | VenueError:
+    """A wrong address answers "not found" to everything: believe it only where the account's orders can be listed."""
+    venue, cursor = sender.venue, sender.venue.first_cursor
+    request = venue.page_request(sender.account, Scope(), cursor)
+    turn = await sender.lane.wait_any_turn()
+    page = await sender.ask(request, turn, lambda answer, wall_s: venue.read_page(answer, cursor, wall_s=wall_s), kind="probe")
+    return page if isinstance(page, VenueError) else not_found

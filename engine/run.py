@@ -24,7 +24,7 @@ from engine.core.request import Account, Belongs, Scope, checked_id, checked_ids
 from engine.core.retry import Retry
 from engine.core.slots import Slot, Slots
 from engine.core.summary import CancelSummary
-from engine.core.work import Drain, Ids, Work
+from engine.core.work import Drain
 from engine.errors import ConfigError, TransportError, VenueError
 from engine.log import new_log
 from engine.pacing import Lanes
@@ -120,14 +120,14 @@ class CancelEngine:
         """Cancel these orders; `results[i]` is the fate of the i-th, and an id given twice is sent once.
 
         The venue's acknowledgement is believed; `verify` lists the account's open orders afterwards, and takes up again what is
-        still there.
+        still there. They are listed anyway where the venue says of one that it does not know it, to confirm that.
 
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
         slots = Slots(checked_ids(order_ids))
         wanted = frozenset(slot.order_id for slot in slots)
-        work = self._new_drain(slots, Scope(order_ids=wanted), known=slots) if verify else Ids(slots)
+        work = self._new_drain(slots, Scope(order_ids=wanted), known=slots, proves=verify)
         report = await self._call([account], EVERYTHING, lambda: (slots, work), deadline_s, progress)
         return report.accounts[account.name]
 
@@ -225,7 +225,7 @@ class CancelEngine:
         self,
         accounts: list[Account],
         scope: Scope,
-        new_work: Callable[[], tuple[Slots, Work]],
+        new_work: Callable[[], tuple[Slots, Drain]],
         deadline_s: float | None,
         progress: Progress | None,
     ) -> RunReport:
@@ -273,7 +273,7 @@ class CancelEngine:
         slots = Slots()
         return slots, self._new_drain(slots, scope)
 
-    def _new_drain(self, slots: Slots, scope: Scope, *, known: Iterable[Slot] = ()) -> Drain:
+    def _new_drain(self, slots: Slots, scope: Scope, *, known: Iterable[Slot] = (), proves: bool = True) -> Drain:
         venue = self._venue
         windows = [quota.requests for quota in venue.limits.per_account if isinstance(quota, Window)]
         return Drain(
@@ -284,6 +284,7 @@ class CancelEngine:
             ahead=min([self._in_flight, *windows]),
             retry=self._retry,
             known=known,
+            proves=proves,
         )
 
     def _sender(self, account: Account, log: Any, *, reads_only: bool = True) -> Sender:

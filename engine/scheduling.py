@@ -13,11 +13,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from engine.core.listing import Page
-from engine.core.outcome import Verdict, Word
 from engine.core.request import Scope
 from engine.core.retry import Again, Read, Retry, Settle, Step, Stop, after_cancel, after_listing, after_read
 from engine.core.slots import Slot
-from engine.core.work import Job, PageJob, Work
+from engine.core.work import Drain, Job, PageJob
 from engine.errors import ThrottledError, VenueError
 from engine.log import wants_debug
 from engine.pacing import Turn
@@ -33,7 +32,7 @@ class Pull:
     """
 
     def __init__(
-        self, sender: Sender, work: Work, scope: Scope, *, retry: Retry, in_flight: int, roll: Callable[[], float], log: Any
+        self, sender: Sender, work: Drain, scope: Scope, *, retry: Retry, in_flight: int, roll: Callable[[], float], log: Any
     ) -> None:
         self.fault: str | None = None
         self._sender = sender
@@ -169,8 +168,6 @@ class Pull:
             kind="cancel",
         )
         slot.hear(came)
-        if isinstance(came, Verdict) and came.word is Word.CANCELLED:
-            self._sender.is_proven = True
         if self._is_held_for_good(came):
             return Stop(str(came))
         return after_cancel(came, tries=slot.tries, was_unseen=slot.is_unseen, retry=self._retry, roll=self._roll())
@@ -191,7 +188,6 @@ class Pull:
             tries += 1
             came: Page | VenueError | None = None if turn is None else await self._ask_page(job, turn)
             if isinstance(came, Page):
-                self._sender.is_proven = True
                 self._work.fed(job, came)
                 return
             if came is None:

@@ -32,7 +32,6 @@ class Sender:
 
     Attributes:
         requests: How many have left.
-        is_proven: Whether an answer has shown that the venue is there, under this address and for this key.
     """
 
     def __init__(
@@ -42,7 +41,6 @@ class Sender:
         self.account = account
         self.lane = lane
         self.requests = 0
-        self.is_proven = False
         self._transport = transport
         self._grace_s = grace_s
         self._log = log

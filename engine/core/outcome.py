@@ -3,7 +3,8 @@
 1. Every order ends in exactly one `Outcome`.
 2. A `Slot` starts as `NOT_SENT`. Just before a request for it may leave it becomes `UNKNOWN`; only an answer writes over that.
 3. `CANCELLED` is written for the venue's acknowledgement of that order and for nothing else; `ALREADY_CANCELLED` for an
-   unambiguous word of the venue, or a read of the order, that shows it cancelled.
+   unambiguous word of the venue, or a read of the order, that shows it cancelled; `NOT_FOUND` for a read that says so and a
+   complete listing that does not contradict it.
 4. Once an attempt may have acted unseen, no refusal of a later attempt makes the order `REJECTED`: only a word about the
    order itself, read from the venue, settles it.
 """
@@ -83,9 +84,10 @@ OUTCOMES_OF_WORDS = {
     Word.ALREADY_CANCELLED: Outcome.ALREADY_CANCELLED,
     Word.FILLED: Outcome.FILLED,
     Word.EXPIRED: Outcome.EXPIRED,
-    Word.NOT_FOUND: Outcome.NOT_FOUND,
 }
-"""The words that settle an order. `OPEN` and `UNSETTLED` are missing on purpose: they do not."""
+"""The words that settle an order. `OPEN` and `UNSETTLED` are missing on purpose: they do not. Neither does `NOT_FOUND` by
+itself: a wrong address answers so to everything, and a young order may not be visible yet. It needs a complete listing that
+does not show the order either."""
 
 WORDS_OF_STATES = {
     OrderState.CANCELLED: Word.ALREADY_CANCELLED,

@@ -121,8 +121,8 @@ def after_read(came: Verdict | VenueError, *, tries: int, reads: int, retry: Ret
     if isinstance(came, Verdict):
         if came.word is Word.OPEN:
             return Again(retry.wait_s(max(tries, 1), roll=roll)) if tries < retry.cancels else Settle(Outcome.REJECTED)
-        if came.word in OUTCOMES_OF_WORDS:
-            return Settle(OUTCOMES_OF_WORDS[came.word])
+        if came.word in OUTCOMES_OF_WORDS or came.word is Word.NOT_FOUND:
+            return Settle(OUTCOMES_OF_WORDS.get(came.word))
     if isinstance(came, CredentialError):
         return Stop(str(came))
     if isinstance(came, ThrottledError):

@@ -23,6 +23,7 @@ class Slot:
         attempts: Cancels that may have left.
         tries: Cancels tried in this sweep, those that never left included.
         is_unseen: Whether an attempt may have acted without an answer, and no read has shown the order since.
+        is_missing: Whether the last read said that the venue does not know the order; not enough to settle it.
         is_refused: Whether the venue has refused a cancel of it.
         is_acknowledged: Whether the venue has ever acknowledged a cancel of it.
         walk: Number of the listing walk in which it was last queued.
@@ -35,6 +36,7 @@ class Slot:
         "code",
         "error",
         "is_acknowledged",
+        "is_missing",
         "is_refused",
         "is_settled",
         "is_unseen",
@@ -58,6 +60,7 @@ class Slot:
         self.attempts = 0
         self.tries = 0
         self.is_unseen = False
+        self.is_missing = False
         self.is_refused = False
         self.is_acknowledged = False
         self.walk = 0
@@ -74,6 +77,7 @@ class Slot:
         self.tries += 1
         self.attempts += 1
         self.outcome = Outcome.UNKNOWN
+        self.is_missing = False
         self.error = "the run ended while a cancel was on its way"
         self.code = "in_flight"
         if self.sent_s is None:
@@ -99,6 +103,7 @@ class Slot:
 
     def hear_read(self, came: Verdict | VenueError) -> None:
         """Write down what a read brought back. Only a read that shows the order lifts the doubt of an unseen attempt."""
+        self.is_missing = isinstance(came, Verdict) and came.word is Word.NOT_FOUND
         if isinstance(came, Verdict):
             if came.word is Word.OPEN:
                 self.is_unseen = False
@@ -109,6 +114,8 @@ class Slot:
                 self._say(came.code, came.text, came.result)
         elif self.error is None:
             self._say(came.code, str(came), None)
+        if self.is_missing:
+            self.error = f"{self.error}; no complete listing has confirmed it"
         self.outcome = self.worst
 
     def settle(self, outcome: Outcome | None, now_s: float) -> None:
@@ -122,6 +129,8 @@ class Slot:
         self.settled_s = now_s
         if self.outcome.is_success:
             self.code = self.error = None
+        elif self.outcome is Outcome.NOT_FOUND:
+            self.error = _WORDS[Outcome.NOT_FOUND]
 
     def reopen(self, *, tries: int, is_listed: bool) -> None:
         """Take a settled order up again, as if so many tries had been made in this sweep.
@@ -129,6 +138,7 @@ class Slot:
         `is_listed`: a later listing shows it open, which is as good as a read that does.
         """
         if is_listed:
+            self.is_missing = False
             if not self.outcome.may_be_live:
                 self._say("still_listed", f"reported as {self.outcome}, and still listed as open afterwards", None)
             self.is_unseen = False

@@ -1,8 +1,8 @@
 """What an account's workers do next, while orders fill, appear and are cancelled. The rest of promise 6 lives here.
 
-`Ids` is the work of cancelling known orders. `Drain` decides, for a cancel-all, which page to read or which order to cancel
-next, until a walk that was read while nothing was in flight shows nothing left that can be cancelled. Both are machines without
-a clock or a network.
+A `Drain` decides which page to read or which order to cancel next: first the orders that are known, if any, then what the
+listing shows, until a walk that was read while nothing was in flight shows nothing left that can be cancelled. It is a machine
+without a clock or a network.
 
 Rules of a drain:
 
@@ -10,7 +10,9 @@ Rules of a drain:
    what it misses, the next walk from the first page finds.
 2. Only a walk that began with nothing in flight, and during which nothing was sent, proves anything; and over several pages
    only if a second one shows the same orders, because a fill and a new order together can hide a row from a single walk.
-3. An order that a walk shows although it was settled before that walk began is taken up again, as long as that leads to
+3. An order that the venue does not know by id is not found only if a complete listing does not show it either; so even known
+   orders are listed where one of them seems to be missing.
+4. An order that a walk shows although it was settled before that walk began is taken up again, as long as that leads to
    something.
 """
 
@@ -19,10 +21,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from engine.core.listing import MOST_WALKS, Page, Walk
 from engine.core.order import OpenOrder, OrderState
+from engine.core.outcome import Outcome
 from engine.core.request import Belongs
 from engine.core.retry import Retry
 from engine.core.slots import Slot, Slots
@@ -44,61 +46,6 @@ class PageJob:
 Job = PageJob | Slot
 
 
-class Work(Protocol):
-    """Where an account's workers get their jobs from."""
-
-    pause: int
-    """How many times the work has come back to the same place; the workers rest before they go on, and set it to 0."""
-
-    @property
-    def waiting(self) -> int:
-        """Jobs that can be taken now."""
-        ...
-
-    def take(self) -> Job | None:
-        """The next job, or None if there is none now."""
-        ...
-
-    def settled(self) -> None:
-        """The work on a slot that was taken is done, for now."""
-        ...
-
-    def fed(self, job: PageJob, page: Page) -> None:
-        """The page came."""
-        ...
-
-    def failed(self, job: PageJob, reason: str) -> bool:
-        """The page could not be read. Gives back whether the work ends here for that reason."""
-        ...
-
-
-class Ids:
-    """The work of cancelling known ids: each once, in order. Reads no page."""
-
-    def __init__(self, slots: Slots) -> None:
-        self.pause = 0
-        self._queue = deque(slots)
-
-    @property
-    def waiting(self) -> int:
-        """Jobs that can be taken now."""
-        return len(self._queue)
-
-    def take(self) -> Job | None:
-        """The next job, or None if there is none now."""
-        return self._queue.popleft() if self._queue else None
-
-    def settled(self) -> None:
-        """Nothing follows from it here."""
-
-    def fed(self, job: PageJob, page: Page) -> None:
-        """No page is ever asked for here."""
-
-    def failed(self, job: PageJob, reason: str) -> bool:  # noqa: ARG002  # as every work
-        """No page is ever asked for here."""
-        return False
-
-
 class Drain:
     """The work of taking a whole scope off the book, found as it goes.
 
@@ -110,6 +57,16 @@ class Drain:
         ahead: Orders to hold ready before reading a further page.
         retry: How often an order may be taken up again, and with how many tries.
         known: Slots to work on before the first page is read.
+        proves: Whether to list the orders at all where none of the known ones is missing.
+
+    Attributes:
+        is_listing: Whether a listing is part of the work, so that what follows means something.
+        listing_complete: Whether the last walk can be believed.
+        listing_error: Why not.
+        verified: Whether it showed nothing in scope.
+        left: Listed orders that are not touched, each with the reason.
+        is_finished: Whether there is nothing more to do.
+        pause: How many times the work has come back to the same place; the workers rest before they go on, and set it to 0.
     """
 
     def __init__(
@@ -122,7 +79,9 @@ class Drain:
         ahead: int,
         retry: Retry,
         known: Iterable[Slot] = (),
+        proves: bool = True,
     ) -> None:
+        self.is_listing = proves
         self.left: dict[str, Belongs] = {}
         self.listing_complete = False
         self.listing_error: str | None = None
@@ -153,6 +112,8 @@ class Drain:
         self._queue.extend(known)
         if self._queue:
             self._work_off()
+        elif not proves:
+            self.is_finished = True
 
     @property
     def waiting(self) -> int:
@@ -316,7 +277,11 @@ class Drain:
                 self.listing_error = "new orders keep appearing: something is still placing them"
                 self.is_finished = True
                 return
-            self._begin_walk()
+            self.is_listing = self.is_listing or any(slot.is_missing for slot in self._slots)
+            if self.is_listing:
+                self._begin_walk()
+            else:
+                self.is_finished = True
 
     def _conclude(self) -> None:
         """A walk ended without work: believe it, or walk again."""
@@ -330,6 +295,9 @@ class Drain:
             else:
                 self._begin_walk()
             return
+        for slot in self._slots:
+            if slot.is_missing and slot.order_id not in self._walk.seen:
+                slot.settle(Outcome.NOT_FOUND, slot.settled_s or 0.0)
         unresolved = self._unresolved()
         if unresolved:
             self._queue.extend(unresolved)

@@ -13,7 +13,8 @@ TRUTHS = {
     Outcome.EXPIRED: {BookState.EXPIRED, BookState.FAILED},
 }
 """What an order must really be when a report says this of it. `rejected` and `unknown` say only that it may be live, which is
-never a lie; `not_found` and `not_sent` are judged by themselves."""
+never a lie; `not_sent` is one where a cancel arrived, and `not_found` where the order is open: a venue may well forget an order
+that is closed."""
 
 
 def is_lie(result: OrderResult, ledger: Ledger) -> bool:
@@ -22,7 +23,7 @@ def is_lie(result: OrderResult, ledger: Ledger) -> bool:
     if result.outcome in TRUTHS:
         return book is None or book.state not in TRUTHS[result.outcome]
     if result.outcome is Outcome.NOT_FOUND:
-        return book is not None and book.account == result.account
+        return book is not None and book.account == result.account and book.state is BookState.OPEN
     return result.outcome is Outcome.NOT_SENT and ledger.was_touched(result.order_id)
 
 

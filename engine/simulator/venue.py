@@ -135,8 +135,8 @@ class SimulatedVenue(ABC):
 
     def fill(self, order_id: str, *, now_s: float | None = None, size: Decimal | str | int | None = None) -> bool:
         """Let an open order trade away, or only `size` shares of it; False if it is no longer open."""
-        order = self.ledger.orders[order_id]
-        if order.state is not BookState.OPEN:
+        order = self.ledger.orders.get(order_id)
+        if order is None or order.state is not BookState.OPEN:
             return False
         order.filled = order.size if size is None else min(order.size, order.filled + Decimal(size))
         state = BookState.FILLED if order.filled >= order.size else BookState.OPEN
@@ -173,7 +173,8 @@ class SimulatedVenue(ABC):
         return order.order_id
 
     def _close(self, order_id: str, state: BookState, now_s: float | None, cause: str) -> bool:
-        if self.ledger.state_of(order_id) is not BookState.OPEN:
+        order = self.ledger.orders.get(order_id)
+        if order is None or order.state is not BookState.OPEN:
             return False
         self.ledger.change(order_id, state, time_s=self._moment(now_s), cause=cause)
         return True

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from engine import Belongs, OpenOrder, OrderState, Outcome, Retry
 from engine.core.listing import MOST_PAGES, Page, Walk
+from engine.core.outcome import Verdict, Word
 from engine.core.slots import Slots
-from engine.core.work import MOST_LATE_WALKS, Drain, Ids, PageJob
+from engine.core.work import MOST_LATE_WALKS, Drain, PageJob
 
 RETRY = Retry()
 
@@ -69,15 +70,6 @@ def test_an_order_on_two_pages_is_seen_once():
     walk.add(Page(orders=rows("a", "b"), next="2"))
 
     assert rows("c") == tuple(walk.add(Page(orders=rows("b", "c"), next="3")))
-
-
-def test_known_ids_are_taken_once_in_order():
-    """The work of known ids holds each id once, in input order."""
-    slots = Slots(["b", "a", "b"])
-    work = Ids(slots)
-
-    assert ["b", "a", None] == [slot and slot.order_id for slot in (work.take(), work.take(), work.take())]
-    assert 0 == work.waiting
 
 
 class Book:
@@ -283,3 +275,46 @@ def test_an_unresolved_order_that_is_not_listed_is_read_again():
 
     assert slot is again
     assert again.reads_first
+
+
+def known(*order_ids, proves=False):
+    """A drain of known orders, and its slots."""
+    slots = Slots(order_ids)
+    drain = Drain(
+        slots, lambda _: Belongs.OUT, first="1", cursor_at=lambda *_: "1", ahead=9, retry=RETRY, known=slots, proves=proves
+    )
+    return drain, slots
+
+
+def test_known_ids_are_taken_once_in_order():
+    """The work of known ids holds each id once, in input order, and reads no page."""
+    drain, _ = known("b", "a", "b")
+
+    assert ["b", "a", None] == [slot and slot.order_id for slot in (drain.take(), drain.take(), drain.take())]
+    drain.settled()
+    drain.settled()
+    assert (0, True, False) == (drain.waiting, drain.is_finished, drain.is_listing)
+
+
+def test_no_known_ids_are_no_work():
+    """Nothing known and nothing to prove is finished at once."""
+    assert known()[0].is_finished
+
+
+@pytest.mark.parametrize(("listed", "expected"), [(["z"], Outcome.NOT_FOUND), (["a"], Outcome.REJECTED)])
+def test_not_found_needs_a_listing_that_agrees(listed, expected):
+    """An order that the venue does not know by id is at risk until a complete listing does not show it either."""
+    drain, slots = known("a")
+    slot = drain.take()
+    slot.start(0.0)
+    slot.hear(Verdict(word=Word.UNSETTLED, text="no"))
+    slot.hear_read(Verdict(word=Word.NOT_FOUND, text="never heard of it"))
+    slot.settle(None, 0.0)
+    assert Outcome.REJECTED is slot.outcome
+    drain.settled()
+    drain.fed(drain.take(), Page(orders=rows(*listed), total=1, next="2"))
+    if not drain.is_finished and drain.waiting and isinstance(job := drain.take(), PageJob):
+        drain.fed(job, Page())
+
+    assert expected is slots.get("a").outcome
+    assert drain.is_listing

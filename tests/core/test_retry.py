@@ -54,7 +54,7 @@ def test_after_a_cancel(came, tries, was_unseen, expected):
         (said(Word.ALREADY_CANCELLED), 1, 1, Settle(Outcome.ALREADY_CANCELLED)),
         (said(Word.FILLED), 1, 1, Settle(Outcome.FILLED)),
         (said(Word.EXPIRED), 1, 1, Settle(Outcome.EXPIRED)),
-        (said(Word.NOT_FOUND), 1, 1, Settle(Outcome.NOT_FOUND)),
+        (said(Word.NOT_FOUND), 1, 1, Settle()),
         (said(Word.OPEN), 0, 1, Again(0.5)),
         (said(Word.OPEN), 1, 1, Again(0.5)),
         (said(Word.OPEN), 5, 1, Settle(Outcome.REJECTED)),

@@ -283,14 +283,40 @@ async def test_not_found_is_believed_only_from_a_venue_that_is_there():
     assert 2 == summary.at_risk
 
 
-async def test_a_read_is_proof_enough_that_the_venue_is_there():
-    """Where a listing works although every cancel answers "not found", the order really is not there."""
+async def test_not_found_is_confirmed_by_a_complete_listing():
+    """An order that the venue does not know by id, and does not list either, is not found: two pages, the last one empty."""
     simulator = simulated(orders=2)
     async with engine_for(simulator) as engine:
         summary = await engine.cancel_orders(account_of(simulator), ["no-such-order"])
 
     assert {Outcome.NOT_FOUND: 1} == summary.by_outcome
-    assert 1 == len(simulator.ledger.requests_of("alice", routes={"list"}))
+    assert 2 == len(simulator.ledger.requests_of("alice", routes={"list"}))
+    assert (True, True) == (summary.listing_complete, summary.verified)
+
+
+@pytest.mark.parametrize("name", ["http_404", "refused_10607", "code_refused_10607"])
+async def test_a_false_not_found_is_found_out(name):
+    """A read that says "not found" of an order that is open is contradicted by the listing, and the order comes off."""
+    rules = [fault(name, routes={"read"}), fault("result_false", routes={"cancel"}, times_per_order=1)]
+    simulator = simulated(orders=5, faults=rules, latency_s=0.05)
+    async with engine_for(simulator) as engine:
+        summary = await engine.cancel_orders(account_of(simulator), sorted(simulator.ledger.open_ids()))
+
+    assert {Outcome.CANCELLED: 5} == summary.by_outcome
+    assert summary.verified
+
+
+async def test_a_not_found_that_no_listing_confirms_is_at_risk():
+    """Where the listing fails, "not found" is not believed."""
+    simulator = simulated(
+        orders=5, faults=[fault("http_404", routes={"read"}), fault("result_false"), fault("list_http_500_page_1")]
+    )
+    async with engine_for(simulator) as engine:
+        summary = await engine.cancel_orders(account_of(simulator), sorted(simulator.ledger.open_ids()))
+
+    assert {Outcome.REJECTED: 5} == summary.by_outcome
+    assert not summary.listing_complete
+    assert "no complete listing has confirmed it" in summary.results[0].error
 
 
 async def test_a_key_that_the_venue_repeats_is_masked():

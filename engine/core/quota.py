@@ -96,6 +96,10 @@ class Limits:
         return max((quota.least_time_s(requests) for quota in (*self.per_account, *self.per_venue)), default=0.0)
 
 
+ENOUGH_ANSWERS = 8
+"""Answers after which the fastest of them is taken for what the way there and back really costs. A guess."""
+
+
 class Send:
     """One request's place in the counts.
 
@@ -120,6 +124,7 @@ class SendLog:
         self._leaving = 0
         self._sent: deque[Send] = deque()
         self._fastest_s = math.inf
+        self._answers = 0
 
     def free_at(self, now_s: float) -> float:
         """When the next request may leave: `now_s`, or a time to look again, or infinity while all places are on their way."""
@@ -145,6 +150,7 @@ class SendLog:
 
     def answered(self, took_s: float) -> None:
         """An answer came, after so long."""
+        self._answers += 1
         self._fastest_s = min(self._fastest_s, took_s)
 
     def _counted_s(self, send: Send) -> float:
@@ -154,7 +160,9 @@ class SendLog:
         this is worked out anew each time.
         """
         jitter_s = self._window.jitter_s
-        return send.left_s + (jitter_s if send.took_s is None else min(send.took_s - self._fastest_s, jitter_s))
+        if send.took_s is None or self._answers < ENOUGH_ANSWERS:
+            return send.left_s + jitter_s
+        return send.left_s + min(send.took_s - self._fastest_s, jitter_s)
 
 
 def _positive(name: str, value: float) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Allowance, Bucket, ConfigError, Limits, Window
-from engine.core.quota import Send, SendLog
+from engine.core.quota import ENOUGH_ANSWERS, Send, SendLog
 
 
 def fullest(times, span):
@@ -72,9 +72,22 @@ def test_a_slow_answer_counts_as_a_late_arrival(took_s, expected):
     send.took_s = took_s
     log.start()
     log.left(send)
-    log.answered(0.02)
+    for _ in range(ENOUGH_ANSWERS):
+        log.answered(0.02)
 
     assert expected == pytest.approx(log.free_at(10.5))
+
+
+def test_few_answers_say_nothing_of_the_way():
+    """While the fastest answer may itself have been a slow one, every request is moved by the whole bound."""
+    log = SendLog(Window(1, 1.0, margin_s=0.0, jitter_s=0.05))
+    send = Send(10.0)
+    send.took_s = 0.02
+    log.start()
+    log.left(send)
+    log.answered(0.02)
+
+    assert pytest.approx(log.free_at(10.5)) == 11.05
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,10 @@ class SendLog:
             sent.popleft()
         if len(sent) + self._leaving < self._window.requests:
             return now_s
-        return self._counted_s(sent[0]) + self._span_s if sent else math.inf
+        if not sent:
+            return math.inf
+        soonest_s = sent[0].left_s + self._span_s  # by then its answer may have told more
+        return soonest_s if soonest_s > now_s else self._counted_s(sent[0]) + self._span_s
 
     def start(self) -> None:
         """A request takes a place; it has not left yet."""

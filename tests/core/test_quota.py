@@ -24,7 +24,9 @@ def test_no_window_is_ever_overfull(requests, per_s, arrivals):
     """Requests that leave whenever the log says free never fill any window beyond its quota."""
     log, now_s, left = SendLog(Window(requests, per_s, margin_s=0.0, jitter_s=0.0)), 0.0, []
     for gap_s, connecting_s, is_withdrawn in arrivals:
-        now_s = max(now_s + gap_s, log.free_at(now_s + gap_s))
+        now_s += gap_s
+        while (free_s := log.free_at(now_s)) > now_s:
+            now_s = free_s
         log.start()
         now_s += connecting_s
         if is_withdrawn:
@@ -75,7 +77,25 @@ def test_a_slow_answer_counts_as_a_late_arrival(took_s, expected):
     for _ in range(ENOUGH_ANSWERS):
         log.answered(0.02)
 
-    assert expected == pytest.approx(log.free_at(10.5))
+    assert pytest.approx(log.free_at(10.5)) == 11.0
+    assert expected == pytest.approx(log.free_at(11.0))
+
+
+@pytest.mark.parametrize(("way_s", "back_s"), [(0.0, 0.02), (0.03, 0.0), (0.04, 0.01)])
+def test_a_slow_way_there_cannot_overfill_the_window(way_s, back_s):
+    """Whether a slow answer was slow on its way there or back: one window later, the venue has room."""
+    log = SendLog(Window(1, 1.0, margin_s=0.0, jitter_s=0.05))
+    for _ in range(ENOUGH_ANSWERS):
+        log.answered(0.02)
+    send = Send(10.0)
+    send.took_s = 0.02 + way_s + back_s
+    log.start()
+    log.left(send)
+    free_s = 10.0
+    while (again_s := log.free_at(free_s)) > free_s:
+        free_s = again_s
+
+    assert free_s >= 10.0 + way_s + 1.0
 
 
 def test_few_answers_say_nothing_of_the_way():
@@ -87,7 +107,7 @@ def test_few_answers_say_nothing_of_the_way():
     log.left(send)
     log.answered(0.02)
 
-    assert pytest.approx(log.free_at(10.5)) == 11.05
+    assert pytest.approx(log.free_at(11.0)) == 11.05
 
 
 @pytest.mark.parametrize(

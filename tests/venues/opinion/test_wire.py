@@ -119,6 +119,7 @@ GOOD = {"errno": 0, "errmsg": "", "result": {"result": True}}
         (b"{not json", 200, WireError),
         (b"[" * 200_000, 200, WireError),
         (b'{"errno":' + b"9" * 5000 + b"}", 200, WireError),
+        (b'{"errno":0,"errmsg":NaN,"result":{"result":true}}', 200, WireError),
         (b"<html>", 404, WireError),
         (GOOD, 307, WireError),
         ({"errno": 401, "errmsg": "x"}, 401, CredentialError),

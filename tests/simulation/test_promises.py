@@ -734,7 +734,7 @@ async def test_a_plan_says_what_would_be_done_and_sends_no_cancel():
 
 
 async def test_a_plan_counts_what_it_would_leave():
-    """Under a side filter the other side is left, and the requests include reading it twice for the proof where it fills pages."""
+    """Under a side filter the other side is left, and the requests include reading it twice for the proof."""
     simulator = simulated(orders=90)
     async with engine_for(simulator) as engine:
         plan = (await engine.plan([account_of(simulator)], Scope(side=Side.BUY))).accounts["alice"]

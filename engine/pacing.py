@@ -73,7 +73,7 @@ class Gate:
 
 
 class Turn:
-    """One granted turn, from the choice of the request to its answer. Exactly one of `left` and `withdrawn` is called."""
+    """One granted turn, from the choice of the request to its answer. Ends with `end`, or with `withdrawn`."""
 
     __slots__ = ("_gates", "_send", "granted_s")
 
@@ -96,16 +96,18 @@ class Turn:
             for gate in self._gates:
                 gate.left(self._send)
 
-    def answered(self) -> None:
-        """The answer came now."""
-        self.left()
-        if self._send is not None:
-            self._send.took_s = anyio.current_time() - self._send.left_s
+    def end(self, *, is_answered: bool) -> None:
+        """The request is over: answered, lost, or never sent, in which case its place is free again."""
+        if self._send is None:
+            self.withdrawn()
+            return
+        self._send.took_s = anyio.current_time() - self._send.left_s
+        if is_answered:
             for gate in self._gates:
                 gate.answered(self._send.took_s)
 
     def withdrawn(self) -> None:
-        """The request never left; its place is free again."""
+        """The request will not be sent; its place is free again."""
         for gate in self._gates:
             gate.withdrawn()
 

@@ -84,6 +84,7 @@ class Sender:
         try:
             with shelter:
                 answer = await self._transport.send(request, on_sent=turn.left)
+                turn.left()  # what was answered has left, whether the transport said so or not
         except TransportError as error:
             if error.sent:
                 turn.left()
@@ -92,11 +93,9 @@ class Sender:
         finally:
             self._shelters.discard(shelter)
             self.requests += turn.has_left
-            if not turn.has_left:
-                turn.withdrawn()
+            turn.end(is_answered=answer is not None)
         if answer is None:
             raise TransportError(f"no answer within {timeout_s:g} s, or before the stop", sent=turn.has_left, code="timeout")
-        turn.answered()
         return self._masked(answer)
 
     def _masked(self, answer: HttpAnswer) -> HttpAnswer:

@@ -23,14 +23,14 @@ class Window:
         margin_s: Added to the length, because requests do not all travel equally fast. A guess: 1 % of a second costs 1 % of
             the pace at the most, and is more than a quiet network wavers.
         jitter_s: Most that a slow answer moves its own request's place in the count: an answer slower than the fastest one seen
-            may have been a request that travelled slowly, and was counted by the venue that much later. A request without an
-            answer is moved by all of it. A guess.
+            may have been a request that travelled slowly, and was counted by the venue that much later. A guess: it costs nothing
+            where answers take equally long, and covers a network, or a machine, that stands still for half a second.
     """
 
     requests: int
     per_s: float
     margin_s: float = field(default=0.01, kw_only=True)
-    jitter_s: float = field(default=0.05, kw_only=True)
+    jitter_s: float = field(default=0.5, kw_only=True)
 
     def __post_init__(self) -> None:
         if isinstance(self.requests, bool) or not isinstance(self.requests, int) or self.requests < 1:
@@ -105,7 +105,7 @@ class Send:
 
     Attributes:
         left_s: When it started to leave; meaningless until `left` was called for it.
-        took_s: How long its answer took, or None while there is none.
+        took_s: How long it was until its answer came, or until none could come any more; None while it is on its way.
     """
 
     __slots__ = ("left_s", "took_s")
@@ -129,14 +129,14 @@ class SendLog:
     def free_at(self, now_s: float) -> float:
         """When the next request may leave: `now_s`, or a time to look again, or infinity while all places are on their way."""
         sent = self._sent
-        while sent and self._counted_s(sent[0]) + self._span_s <= now_s:
+        while sent and self._counted_s(sent[0], now_s) + self._span_s <= now_s:
             sent.popleft()
         if len(sent) + self._leaving < self._window.requests:
             return now_s
         if not sent:
             return math.inf
         soonest_s = sent[0].left_s + self._span_s  # by then its answer may have told more
-        return soonest_s if soonest_s > now_s else self._counted_s(sent[0]) + self._span_s
+        return soonest_s if soonest_s > now_s else self._counted_s(sent[0], now_s) + self._span_s
 
     def start(self) -> None:
         """A request takes a place; it has not left yet."""
@@ -156,16 +156,15 @@ class SendLog:
         self._answers += 1
         self._fastest_s = min(self._fastest_s, took_s)
 
-    def _counted_s(self, send: Send) -> float:
+    def _counted_s(self, send: Send, now_s: float) -> float:
         """The latest moment at which the venue may have counted the request.
 
-        What its answer took longer than the fastest may have been spent on the way there; the fastest is known ever better, so
+        What its answer takes longer than the fastest may have been spent on the way there; the fastest is known ever better, so
         this is worked out anew each time.
         """
-        jitter_s = self._window.jitter_s
-        if send.took_s is None or self._answers < ENOUGH_ANSWERS:
-            return send.left_s + jitter_s
-        return send.left_s + min(send.took_s - self._fastest_s, jitter_s)
+        took_s = now_s - send.left_s if send.took_s is None else send.took_s
+        late_s = max(0.0, took_s - self._fastest_s) if self._answers >= ENOUGH_ANSWERS else math.inf
+        return send.left_s + min(late_s, self._window.jitter_s)
 
 
 def _positive(name: str, value: float) -> None:

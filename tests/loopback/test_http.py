@@ -25,14 +25,12 @@ def engine_at(server, *, limits=None, timeout_s=2.0, retry=QUICK, **options):
 
 
 async def test_a_cancel_all_over_http():
-    """45 orders come off over real HTTP, on a few pooled connections, within the window."""
+    """45 orders come off over real HTTP, on a few pooled connections; how fast is told under the virtual clock alone."""
     simulator = simulated(orders=45, latency_s=0.02)
     async with serve(simulator) as server, CancelEngine(Opinion(server.base_url)) as engine:
         summary = await engine.cancel_all(account_of(simulator))
 
     assert (45, True, True) == (summary.cancelled, summary.listing_complete, summary.verified)
-    assert 15 >= simulator.ledger.most_in_window("alice", 1.0)
-    assert 0 == simulator.ledger.refused_for_pace("alice")
     assert len(simulator.ledger.connections()) <= 16
 
 

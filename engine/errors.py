@@ -39,11 +39,17 @@ class TransportError(VenueError):
 
 
 class ThrottledError(VenueError):
-    """The venue refused the request for its pace. `retry_after_s` is what the venue asked for, or None."""
+    """The venue refused the request for its pace.
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None, code: int | str | None = None) -> None:
+    `retry_after_s` is what the venue asked for, or None; `is_final` says that it has refused too often in a row to go on.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, code: int | str | None = None, is_final: bool = False
+    ) -> None:
         super().__init__(message, code=code)
         self.retry_after_s = retry_after_s
+        self.is_final = is_final
 
 
 class CredentialError(VenueError):

@@ -51,6 +51,6 @@ async def _page(sender: Sender, scope: Scope, cursor: str, *, retry: Retry, roll
             return came
         tries += not isinstance(came, ThrottledError)
         step = after_listing(came, tries=tries, retry=retry, roll=roll())
-        if not isinstance(step, Again) or came.code == "throttled_for_good":
+        if not isinstance(step, Again):
             raise came
         await anyio.sleep(step.after_s)

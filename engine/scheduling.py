@@ -168,15 +168,11 @@ class Pull:
             kind="cancel",
         )
         slot.hear(came)
-        if self._is_held_for_good(came):
-            return Stop(str(came))
         return after_cancel(came, tries=slot.tries, was_unseen=slot.is_unseen, retry=self._retry, roll=self._roll())
 
     async def _read(self, slot: Slot, turn: Turn, reads: int) -> Step:
         came = await read_order(self._sender, slot.order_id, turn)
         slot.hear_read(came)
-        if self._is_held_for_good(came):
-            return Stop(str(came))
         return after_read(came, tries=slot.tries, reads=reads, retry=self._retry, roll=self._roll())
 
     # --- one page
@@ -196,8 +192,6 @@ class Pull:
             step = after_listing(came, tries=tries, retry=self._retry, roll=self._roll())
             if isinstance(came, ThrottledError):
                 tries -= 1
-            if self._is_held_for_good(came):
-                step = Stop(str(came))
             if isinstance(step, Stop):
                 self._stop(step.fault)
             if not isinstance(step, Again):
@@ -214,10 +208,6 @@ class Pull:
             lambda answer, wall_s: venue.read_page(answer, job.cursor, wall_s=wall_s),
             kind="list",
         )
-
-    @staticmethod
-    def _is_held_for_good(came: object) -> bool:
-        return isinstance(came, ThrottledError) and came.code == "throttled_for_good"
 
     def _tell(self, slot: Slot) -> None:
         if wants_debug():

@@ -63,7 +63,7 @@ class Sender:
             came = error
         if isinstance(came, ThrottledError):
             if not self.lane.hold(turn, came.retry_after_s):
-                came = ThrottledError(f"{came}; given up", retry_after_s=came.retry_after_s, code="throttled_for_good")
+                came = ThrottledError(f"{came}; given up", retry_after_s=came.retry_after_s, code=came.code, is_final=True)
         elif not isinstance(came, VenueError):
             self.lane.hear()
         if wants_debug():

@@ -85,6 +85,10 @@ class Stop:
 Step = Again | Read | Settle | Stop
 
 
+def _ends_the_account(came: Verdict | VenueError) -> bool:
+    return isinstance(came, CredentialError) or (isinstance(came, ThrottledError) and came.is_final)
+
+
 def after_cancel(came: Verdict | VenueError, *, tries: int, was_unseen: bool, retry: Retry, roll: float) -> Step:
     """Decide what follows a cancel.
 
@@ -97,7 +101,7 @@ def after_cancel(came: Verdict | VenueError, *, tries: int, was_unseen: bool, re
     """
     if isinstance(came, Verdict):
         return Settle(OUTCOMES_OF_WORDS[came.word]) if came.word in OUTCOMES_OF_WORDS else Read()
-    if isinstance(came, CredentialError):
+    if _ends_the_account(came):
         return Stop(str(came))
     if isinstance(came, ThrottledError):
         return Again(0.0)  # the account's hold is the wait
@@ -123,7 +127,7 @@ def after_read(came: Verdict | VenueError, *, tries: int, reads: int, retry: Ret
             return Again(retry.wait_s(max(tries, 1), roll=roll)) if tries < retry.cancels else Settle(Outcome.REJECTED)
         if came.word in OUTCOMES_OF_WORDS or came.word is Word.NOT_FOUND:
             return Settle(OUTCOMES_OF_WORDS.get(came.word))
-    if isinstance(came, CredentialError):
+    if _ends_the_account(came):
         return Stop(str(came))
     if isinstance(came, ThrottledError):
         return Read()
@@ -132,7 +136,7 @@ def after_read(came: Verdict | VenueError, *, tries: int, reads: int, retry: Ret
 
 def after_listing(came: VenueError, *, tries: int, retry: Retry, roll: float) -> Again | Settle | Stop:
     """Decide what follows a page that could not be read; `Settle` gives the page up."""
-    if isinstance(came, CredentialError):
+    if _ends_the_account(came):
         return Stop(str(came))
     if isinstance(came, ThrottledError):
         return Again(0.0)

@@ -18,7 +18,7 @@ Rules of a drain:
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -260,15 +260,18 @@ class Drain:
         """An order that was settled before this walk began, and is still listed."""
         was_closed = slot.is_acknowledged or not slot.outcome.may_be_live
         can_try = self._fruitless < (self._retry.sweeps if was_closed else 1) and slot.sweeps < MOST_SWEEPS
-        slot.reopen(tries=self._retry.cancels - self._retry.sweep_cancels, is_listed=True)
-        self.pause = max(self.pause, slot.sweeps)
+        self._reopen(slot, is_listed=True)
         if can_try:
             self._taken_up += 1
-            slot.reads_first = False
             return slot
         slot.settle(None, slot.settled_s or 0.0)
         self._stuck += 1
         return None
+
+    def _reopen(self, slot: Slot, *, is_listed: bool) -> None:
+        """Take a settled slot up again, with the few tries of a sweep, after a rest that grows with its sweeps."""
+        slot.reopen(tries=self._retry.cancels - self._retry.sweep_cancels, is_listed=is_listed)
+        self.pause = max(self.pause, slot.sweeps)
 
     def _turn_over(self) -> None:
         """When a drain has run dry, begin the walk that may prove it."""
@@ -305,9 +308,7 @@ class Drain:
             return
         self.listing_error = None
         self.listing_complete = True
-        unclear = Counter(self.left.values())
-        unclear.pop(Belongs.OUT, None)
-        self.verified = self._stuck == 0 and not unclear
+        self.verified = self._stuck == 0 and all(why is Belongs.OUT for why in self.left.values())
         self.is_finished = True
 
     def _doubt(self, problem: str) -> None:
@@ -326,8 +327,7 @@ class Drain:
         for slot in self._slots:
             slot.walk = self._walks
             if slot.outcome.may_be_live and slot.order_id not in self._walk.seen and slot.sweeps < self._retry.sweeps:
-                slot.reopen(tries=self._retry.cancels - self._retry.sweep_cancels, is_listed=False)
-                self.pause = max(self.pause, slot.sweeps)
+                self._reopen(slot, is_listed=False)
                 slot.reads_first = True
                 found.append(slot)
         return found

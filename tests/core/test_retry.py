@@ -14,6 +14,7 @@ BUSY = TransportError("busy", sent=True, status=503)
 UNSENT = TransportError("refused", sent=False)
 ODD = WireError("odd")
 SLOW_DOWN = ThrottledError("slow down")
+TOO_SLOW = ThrottledError("given up", is_final=True)
 BAD_KEY = CredentialError("bad key")
 
 
@@ -41,6 +42,7 @@ def said(word):
         (UNSENT, 5, False, Settle()),
         (SLOW_DOWN, 99, False, Again(0.0)),
         (BAD_KEY, 1, False, Stop("bad key")),
+        (TOO_SLOW, 1, False, Stop("given up")),
     ],
 )
 def test_after_a_cancel(came, tries, was_unseen, expected):
@@ -65,6 +67,7 @@ def test_after_a_cancel(came, tries, was_unseen, expected):
         (ODD, 1, 4, Settle()),
         (SLOW_DOWN, 1, 99, Read()),
         (BAD_KEY, 1, 1, Stop("bad key")),
+        (TOO_SLOW, 1, 1, Stop("given up")),
     ],
 )
 def test_after_a_read(came, tries, reads, expected):
@@ -80,6 +83,7 @@ def test_after_a_read(came, tries, reads, expected):
         (ODD, 5, Settle()),
         (SLOW_DOWN, 99, Again(0.0)),
         (BAD_KEY, 1, Stop("bad key")),
+        (TOO_SLOW, 1, Stop("given up")),
     ],
 )
 def test_after_a_page(came, tries, expected):

@@ -22,7 +22,8 @@ from engine.config import checked_table, read_table
 from engine.core.report import RunReport
 from engine.core.request import Account, Scope
 from engine.errors import ConfigError
-from engine.simulator import FAULTS, FaultPlan, FaultRule, OpinionRules, OpinionSimulator, serve
+from engine.simulator import FaultPlan, FaultRule, OpinionRules, OpinionSimulator, serve
+from engine.simulator.opinion import FAULTS
 from engine.venues.opinion import Opinion, OpinionKey
 
 ON_CANCEL = ("cancel",)

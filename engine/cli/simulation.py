@@ -14,7 +14,8 @@ import click
 from engine.cli.output import CLEAN, print_json
 from engine.cli.signals import stopping
 from engine.errors import ConfigError
-from engine.simulator import FAULTS, Fault, FaultPlan, FaultRule, OpinionRules, OpinionSimulator, SimulatedVenue, serve
+from engine.simulator import Fault, FaultPlan, FaultRule, OpinionRules, OpinionSimulator, SimulatedVenue, serve
+from engine.simulator.opinion import FAULTS
 
 MOST_ORDERS = 1_000_000
 """Orders of all accounts together: about a gigabyte. A guess."""

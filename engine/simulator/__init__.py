@@ -8,7 +8,7 @@ from engine.simulator.faults import Fault, FaultPlan, FaultRule
 from engine.simulator.judge import is_lie, lies
 from engine.simulator.ledger import BookOrder, BookState, Change, Ledger, RequestRecord
 from engine.simulator.memory import MemoryTransport
-from engine.simulator.opinion import FAULTS, OpinionRules, OpinionSimulator
+from engine.simulator.opinion import OpinionRules, OpinionSimulator
 from engine.simulator.redirects import RedirectTarget
 from engine.simulator.script import Drift
 from engine.simulator.server import SimulatorServer, serve
@@ -16,7 +16,6 @@ from engine.simulator.venue import SimulatedAccount, SimulatedVenue
 from engine.simulator.wire import Ask, Manner, Reply
 
 __all__ = [
-    "FAULTS",
     "Ask",
     "BookOrder",
     "BookState",

@@ -9,7 +9,8 @@ import trustme
 from support import account_of, lies, simulated
 
 from engine import CancelEngine, ConfigError, Outcome, Retry, TransportError, VenueError
-from engine.simulator import FAULTS, FaultRule, serve
+from engine.simulator import FaultRule, serve
+from engine.simulator.opinion import FAULTS
 from engine.venues.base import HttpRequest
 from engine.venues.http import MOST_BYTES, HttpTransport
 from engine.venues.opinion import Opinion

@@ -7,7 +7,8 @@ import pytest
 from support import account_of, engine_for, lies, simulated
 
 from engine import Progress
-from engine.simulator import FAULTS, FaultRule, MemoryTransport
+from engine.simulator import FaultRule, MemoryTransport
+from engine.simulator.opinion import FAULTS
 
 pytestmark = pytest.mark.anyio
 

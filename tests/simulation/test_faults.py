@@ -4,7 +4,8 @@ import pytest
 from support import account_of, engine_for, lies, simulated
 
 from engine import Outcome
-from engine.simulator import FAULTS, FaultRule
+from engine.simulator import FaultRule
+from engine.simulator.opinion import FAULTS
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,8 @@ import pytest
 from support import account_of, engine_for, simulated
 
 from engine import Progress
-from engine.simulator import FAULTS, FaultRule
+from engine.simulator import FaultRule
+from engine.simulator.opinion import FAULTS
 
 pytestmark = pytest.mark.anyio
 

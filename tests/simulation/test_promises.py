@@ -25,7 +25,8 @@ from engine import (
     Window,
     WireError,
 )
-from engine.simulator import FAULTS, Drift, FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator
+from engine.simulator import Drift, FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator
+from engine.simulator.opinion import FAULTS
 from engine.venues.base import HttpAnswer
 from engine.venues.opinion import Opinion, OpinionKey
 

@@ -9,7 +9,6 @@ import pytest
 
 from engine.errors import TransportError
 from engine.simulator import (
-    FAULTS,
     FaultPlan,
     FaultRule,
     Manner,
@@ -19,6 +18,7 @@ from engine.simulator import (
     new_virtual_clock_loop,
     serve,
 )
+from engine.simulator.opinion import FAULTS
 
 PATIENCE_S = 4.0
 JSON = "application/json"

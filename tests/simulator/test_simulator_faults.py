@@ -3,7 +3,8 @@
 import pytest
 
 from engine.errors import ConfigError
-from engine.simulator import FAULTS, FaultPlan, FaultRule, OpinionRules, OpinionSimulator
+from engine.simulator import FaultPlan, FaultRule, OpinionRules, OpinionSimulator
+from engine.simulator.opinion import FAULTS
 
 BROKEN = FAULTS["http_500"]
 

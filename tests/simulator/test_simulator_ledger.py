@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.order import OrderState
-from engine.simulator import FAULTS, FaultPlan, FaultRule, Ledger, OpinionRules, OpinionSimulator, RequestRecord
+from engine.simulator import FaultPlan, FaultRule, Ledger, OpinionRules, OpinionSimulator, RequestRecord
+from engine.simulator.opinion import FAULTS
 
 
 def ledger_of(times_s):

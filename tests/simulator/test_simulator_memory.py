@@ -7,7 +7,8 @@ import anyio
 import pytest
 
 from engine.errors import TransportError
-from engine.simulator import FAULTS, FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator
+from engine.simulator import FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator
+from engine.simulator.opinion import FAULTS
 
 pytestmark = pytest.mark.anyio
 

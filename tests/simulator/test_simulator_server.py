@@ -10,7 +10,8 @@ import pytest
 import trustme
 
 from engine.errors import ConfigError
-from engine.simulator import FAULTS, FaultPlan, FaultRule, OpinionRules, OpinionSimulator, serve
+from engine.simulator import FaultPlan, FaultRule, OpinionRules, OpinionSimulator, serve
+from engine.simulator.opinion import FAULTS
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from engine.core.order import Side
-from engine.simulator import FAULTS, FaultPlan, FaultRule, OpinionRules, OpinionSimulator, serve
+from engine.simulator import FaultPlan, FaultRule, OpinionRules, OpinionSimulator, serve
+from engine.simulator.opinion import FAULTS
 
 HERE = Path(__file__).parent
 PYTHON = HERE.parent.parent / ".venv-vendor" / "bin" / "python"

@@ -52,8 +52,31 @@ class ThrottledError(VenueError):
         self.is_final = is_final
 
 
+class UnavailableError(ThrottledError):
+    """The venue takes no such request for now, from anybody: it restarts, or has stopped trading. Waiting helps."""
+
+
+class ClockError(ThrottledError):
+    """The venue did not accept the time in a request. The clock has been corrected since; signed anew, it may pass."""
+
+
 class CredentialError(VenueError):
-    """The venue refuses this key, or this place: it stops the account, not the run."""
+    """The venue refuses this key, or this place: it stops the account, not the run.
+
+    `may_be_clock` says that a wrong clock would have brought the same answer.
+    """
+
+    def __init__(self, message: str, *, code: int | str | None = None, may_be_clock: bool = False) -> None:
+        super().__init__(message, code=code)
+        self.may_be_clock = may_be_clock
+
+
+class BatchTooLargeError(VenueError):
+    """The venue refuses a request for the number of its orders; `most` is how many it takes."""
+
+    def __init__(self, message: str, *, most: int, code: int | str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.most = most
 
 
 class WireError(VenueError):

@@ -1,88 +1,150 @@
 """Take turns: an account's own limits first, then, in turn with the other accounts, the venue's. Promise 5 lives here.
 
-A `Lane` is one account's way to its venue. Its requests stand in one queue; only the head of that queue looks at the limits,
-and what is sent is chosen at the moment a turn comes, not before. So at most one request of each account waits for the
-venue-wide limits, in the order of arrival: that is round robin between the accounts that are ready.
+A `Lane` is one account's way to its venue. Its requests stand in one queue, or in two where cancels draw on tokens of their own
+and reading does not; only the head of a queue looks at the limits, and what is sent is chosen at the moment a turn comes, not
+before, so that a request can name as many orders as there are tokens then. At most one request of each account and queue waits
+for the venue-wide limits, in the order of arrival: that is round robin between the accounts that are ready.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
-from typing import TypeVar
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 from aiolimiter import AsyncLimiter
 
-from engine.core.quota import Bucket, Limits, Send, SendLog, Window
+from engine.core.quota import Bucket, Feedback, Kind, Limits, Purse, Receipt, Send, SendLog, Window
 from engine.core.retry import Retry
+from engine.errors import ThrottledError, UnavailableError
 
+T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 DAY_S = 86_400.0
 
+LONGEST_OUTAGE_WAIT_S = 30.0
+"""Longest wait between two tries at a venue that takes no requests for now. Source: docs.polymarket.com trading/matching-engine,
+which advises to begin at 1 to 2 seconds, to double, and to stop at 30."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a request to be chosen needs: its kind, and how many tokens to wait for before it is."""
+
+    kind: Kind
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A queue of a lane, and what may be chosen for its turns."""
+
+    cancels: bool
+    reads: bool
+    queue: anyio.Lock
+
+
+class Source(Protocol[T_co]):
+    """Where the head of a queue gets its request from."""
+
+    def need(self, track: Track) -> Need | None:
+        """What the next request needs, or None if there is none now."""
+        ...
+
+    def choose(self, track: Track, most: int) -> tuple[T_co, int] | None:
+        """The request to send now, naming up to `most` orders, and its cost in tokens; None if there is none after all."""
+        ...
+
 
 class Gate:
-    """A set of limits that hold together, and the queue in front of them."""
+    """A set of limits that hold together."""
 
     def __init__(self, quotas: tuple[Window | Bucket, ...]) -> None:
-        self.queue = anyio.Lock(fast_acquire=True)
-        self._logs = [SendLog(quota) for quota in quotas if isinstance(quota, Window)]
-        self._buckets = [AsyncLimiter(quota.burst, quota.burst / quota.per_s) for quota in quotas if isinstance(quota, Bucket)]
+        self._windows = [(quota.kinds, SendLog(quota)) for quota in quotas if isinstance(quota, Window)]
+        self._buckets = [
+            (quota.kinds, AsyncLimiter(quota.burst, quota.burst / quota.per_s)) for quota in quotas if isinstance(quota, Bucket)
+        ]
+        self._tells_kinds_apart = any(quota.kinds for quota in quotas)
+        self._queues: dict[Kind, anyio.Lock] = {}
         self._moved = anyio.Event()
 
-    async def wait_free(self) -> None:
-        """Wait, at the head of the queue, until every limit has room for one request, and take the tokens of the buckets."""
-        for bucket in self._buckets:
-            await bucket.acquire()
+    def queue_of(self, kind: Kind) -> anyio.Lock:
+        """The queue of those whose next request is of this kind: one for all, unless the limits tell kinds apart."""
+        key = kind if self._tells_kinds_apart else Kind.OTHER
+        if key not in self._queues:
+            self._queues[key] = anyio.Lock(fast_acquire=True)
+        return self._queues[key]
+
+    def free_at(self, kind: Kind, now_s: float) -> float:
+        """When every window has room for one more request of this kind."""
+        return max((log.free_at(now_s) for log in self._logs_of(kind)), default=now_s)
+
+    async def wait_free(self, kind: Kind) -> None:
+        """Wait, at the head of a queue, until every limit has room for one request, and take the tokens of the buckets."""
+        for kinds, bucket in self._buckets:
+            if not kinds or kind in kinds:
+                await bucket.acquire()
         while True:
             now_s = anyio.current_time()
-            free_at_s = max((log.free_at(now_s) for log in self._logs), default=now_s)
+            free_at_s = self.free_at(kind, now_s)
             if free_at_s <= now_s:
                 return
             moved = self._moved
             with anyio.move_on_at(free_at_s):
                 await moved.wait()
 
-    def start(self) -> None:
+    def start(self, kind: Kind) -> None:
         """A request takes its place in every window."""
-        for log in self._logs:
+        for log in self._logs_of(kind):
             log.start()
 
-    def left(self, send: Send) -> None:
+    def left(self, kind: Kind, send: Send) -> None:
         """The request has started to leave."""
-        for log in self._logs:
+        for log in self._logs_of(kind):
             log.left(send)
-        self._move()
+        self._move(kind)
 
-    def withdrawn(self) -> None:
+    def withdrawn(self, kind: Kind) -> None:
         """The request will never leave."""
-        for log in self._logs:
+        for log in self._logs_of(kind):
             log.withdrawn()
-        self._move()
+        self._move(kind)
 
-    def answered(self, took_s: float) -> None:
+    def answered(self, kind: Kind, took_s: float) -> None:
         """The answer to a request came, after so long."""
-        for log in self._logs:
+        for log in self._logs_of(kind):
             log.answered(took_s)
 
-    def _move(self) -> None:
-        if self._logs:
+    def _logs_of(self, kind: Kind) -> list[SendLog]:
+        return [log for kinds, log in self._windows if not kinds or kind in kinds]
+
+    def _move(self, kind: Kind) -> None:
+        if self._logs_of(kind):
             self._moved.set()
             self._moved = anyio.Event()
 
 
 class Turn:
-    """One granted turn, from the choice of the request to its answer. Ends with `end`, or with `withdrawn`."""
+    """One granted turn, from the choice of the request to its answer. Ends with `end`, or with `withdrawn`.
 
-    __slots__ = ("_gates", "_send", "granted_s")
+    Attributes:
+        kind: What kind of request it is for.
+        receipt: For the tokens that were taken for it; None where requests cost none.
+    """
 
-    def __init__(self, gates: tuple[Gate, ...], now_s: float) -> None:
-        self._gates = gates
+    __slots__ = ("_lane", "_send", "granted_s", "kind", "receipt")
+
+    def __init__(self, lane: Lane, kind: Kind, cost: int, now_s: float) -> None:
+        self._lane = lane
         self._send: Send | None = None
+        self.kind = kind
         self.granted_s = now_s
-        for gate in gates:
-            gate.start()
+        self.receipt = lane.spend(cost)
+        for gate in lane.gates:
+            gate.start(kind)
 
     @property
     def has_left(self) -> bool:
@@ -93,64 +155,182 @@ class Turn:
         """The request starts to leave now."""
         if self._send is None:
             self._send = Send(anyio.current_time())
-            for gate in self._gates:
-                gate.left(self._send)
+            for gate in self._lane.gates:
+                gate.left(self.kind, self._send)
 
     def end(self, *, is_answered: bool) -> None:
         """The request is over: answered, lost, or never sent, in which case its place is free again."""
         if self._send is None:
             self.withdrawn()
             return
+        self._lane.ended(self.receipt)
         self._send.took_s = anyio.current_time() - self._send.left_s
         if is_answered:
-            for gate in self._gates:
-                gate.answered(self._send.took_s)
+            for gate in self._lane.gates:
+                gate.answered(self.kind, self._send.took_s)
 
     def withdrawn(self) -> None:
-        """The request will not be sent; its place is free again."""
-        for gate in self._gates:
-            gate.withdrawn()
+        """The request will not be sent; its place is free again, and its tokens are back."""
+        self.refund()
+        self._lane.ended(self.receipt)
+        for gate in self._lane.gates:
+            gate.withdrawn(self.kind)
+
+    def refund(self) -> None:
+        """The venue took no tokens for it."""
+        self._lane.refund(self.receipt)
 
 
 class Lane:
-    """One account's turns, holds and allowance."""
+    """One account's turns, tokens, holds and allowance.
 
-    def __init__(self, limits: Limits, *, venue: Gate, allowance: SendLog | None, retry: Retry) -> None:
+    Attributes:
+        answered_s: When the venue last gave a usable answer.
+        tracks: Its queues: one, or one for cancels and one for reading.
+        gates: Its limits: its own, and the venue's.
+        most_ids: Most orders of one cancel, as far as the venue has taught us.
+    """
+
+    def __init__(self, limits: Limits, *, venue: Gate, allowance: SendLog | None, retry: Retry, most_ids: int) -> None:
         self.answered_s = -math.inf
-        self._own = Gate(limits.per_account)
-        self._venue = venue
-        self._gates = (self._own, venue)
+        self.most_ids = most_ids
+        self.gates = (Gate(limits.per_account), venue)
+        self.tracks: tuple[Track, ...]
+        self._purse = None if limits.tokens is None else Purse(limits.tokens)
+        self._gather_s = 0.0 if limits.tokens is None else limits.tokens.gather_s
+        self._set_tracks()
         self._allowance = allowance
         self._retry = retry
         self._held_until_s = -math.inf
         self._held_since_s = -math.inf
+        self._down_since_s: float | None = None
         self._holds = 0
+        self._batches_refused = 0
+        self._moved = anyio.Event()
 
-    async def wait_turn(self, choose: Callable[[], T | None]) -> tuple[T, Turn] | None:
+    def _set_tracks(self) -> None:
+        """Where cancels draw on limits that reading does not draw on, neither may wait for the other."""
+        new_queue = anyio.Lock
+        if self._purse is None:
+            self.tracks = (Track(True, True, new_queue(fast_acquire=True)),)
+        else:
+            self.tracks = (
+                Track(True, False, new_queue(fast_acquire=True)),
+                Track(False, True, new_queue(fast_acquire=True)),
+            )
+
+    # --- turns
+
+    async def wait_turn(self, track: Track, source: Source[T]) -> tuple[T, Turn] | None:
         """Wait for a turn, then choose what to send; nothing chosen, nothing spent.
 
         Returns:
             What was chosen and its turn, or None if there was nothing to choose when the turn came.
         """
-        async with self._own.queue:
+        own, venue = self.gates
+        async with track.queue:
             while True:
+                need = source.need(track)
+                if need is None:
+                    return None
                 await self._wait_hold()
-                await self._own.wait_free()
-                async with self._venue.queue:
-                    await self._venue.wait_free()
-                    if self._held_until_s > anyio.current_time():
-                        continue  # a 429 came while we stood in the venue's queue
-                    chosen = choose()
+                await own.wait_free(need.kind)
+                await self._wait_tokens(need.tokens, source, track)
+                async with venue.queue_of(need.kind):
+                    await venue.wait_free(need.kind)
+                    now_s = anyio.current_time()
+                    if self._held_until_s > now_s or not self._is_met(need, now_s) or own.free_at(need.kind, now_s) > now_s:
+                        continue  # a 429 or another queue came first while we stood in the venue's
+                    chosen = source.choose(track, self._most(now_s))
                     if chosen is None:
                         return None
-                    return chosen, Turn(self._gates, anyio.current_time())
+                    return chosen[0], Turn(self, need.kind, chosen[1], now_s)
 
-    async def wait_any_turn(self) -> Turn:
-        """Wait for a turn for a request that is chosen already."""
-        granted = await self.wait_turn(lambda: self)
+    async def wait_any_turn(self, kind: Kind) -> Turn:
+        """Wait for a turn for a request that is chosen already, and costs no tokens."""
+        track = next(track for track in self.tracks if track.reads)
+        granted = await self.wait_turn(track, _Chosen(self, kind))
         if granted is None:
             raise AssertionError("a choice that never declines was declined")
         return granted[1]
+
+    def worth_waiting_for(self, orders: int) -> int:
+        """Tokens to gather before so many waiting orders are cancelled: all of them, or what refills in a short while."""
+        if self._purse is None:
+            return 0
+        tier = self._purse.tier
+        return min(orders, self.most_ids, tier.burst, max(1, math.floor(tier.per_s * self._gather_s)))
+
+    def _most(self, now_s: float) -> int:
+        return self.most_ids if self._purse is None else min(self.most_ids, self._purse.available(now_s))
+
+    def _is_met(self, need: Need, now_s: float) -> bool:
+        return self._purse is None or need.tokens == 0 or self._purse.free_at(now_s, need.tokens) <= now_s
+
+    async def _wait_tokens(self, tokens: int, source: Source[Any], track: Track) -> None:
+        """Wait for so many tokens, or for what makes another request better."""
+        while self._purse is not None and tokens:
+            now_s = anyio.current_time()
+            free_at_s = self._purse.free_at(now_s, tokens)
+            if free_at_s <= now_s:
+                return
+            moved = self._moved
+            with anyio.move_on_at(free_at_s):
+                await moved.wait()
+            need = source.need(track)
+            if need is None:
+                return
+            tokens = need.tokens
+
+    # --- tokens
+
+    def spend(self, cost: int) -> Receipt | None:
+        """Take tokens for a request."""
+        return None if self._purse is None else self._purse.take(cost, anyio.current_time())
+
+    def ended(self, receipt: Receipt | None) -> None:
+        """The request that tokens were taken for is over."""
+        if self._purse is not None and receipt is not None:
+            self._purse.ended(receipt)
+
+    def refund(self, receipt: Receipt | None) -> None:
+        """Give tokens back."""
+        if self._purse is not None and receipt is not None and receipt.cost:
+            self._purse.refund(receipt, anyio.current_time())
+            self._move()
+
+    def charge(self, orders: int) -> None:
+        """Pay for the orders that a mass cancel has cancelled."""
+        if self._purse is not None and orders:
+            self._purse.charge(orders, anyio.current_time())
+
+    def told(self, turn: Turn, feedback: Feedback) -> None:
+        """The venue has said what tokens are left."""
+        if self._purse is not None and turn.receipt is not None:
+            self._purse.told(feedback, anyio.current_time(), turn.receipt, is_mass=turn.kind.is_mass)
+            self._move()
+
+    @property
+    def tokens(self) -> Purse | None:
+        """The purse, or None where cancels cost nothing."""
+        return self._purse
+
+    def locked_out_s(self) -> float:
+        """Seconds until the next cancel can be admitted, as far as the account's tokens go."""
+        if self._purse is None:
+            return 0.0
+        now_s = anyio.current_time()
+        return self._purse.free_at(now_s) - now_s
+
+    def shrink(self, most_ids: int) -> None:
+        """The venue takes no more orders than this in one cancel."""
+        self.most_ids = max(1, min(self.most_ids, most_ids))
+
+    def _move(self) -> None:
+        self._moved.set()
+        self._moved = anyio.Event()
+
+    # --- the day's allowance
 
     def may_cancel(self) -> bool:
         """Whether the day's allowance has room for one more cancel."""
@@ -163,39 +343,71 @@ class Lane:
             self._allowance.start()
             self._allowance.left(Send(turn.granted_s))
 
-    def hear(self) -> None:
+    # --- holds
+
+    def hear(self, turn: Turn) -> None:
         """A usable answer came: the venue is there, and is not holding this account."""
         self.answered_s = anyio.current_time()
         self._holds = 0
+        self._down_since_s = None
+        if turn.kind.is_cancel:
+            self._batches_refused = 0
 
-    def hold(self, turn: Turn, after_s: float | None) -> bool:
-        """Hold the account, because the venue refused a request for its pace.
+    def hold(self, turn: Turn, refused: ThrottledError, *, orders: int = 1) -> bool:
+        """Hold the account, because the venue refused a request for its pace, or takes none for now.
 
         A refusal of a request that was sent before the present hold began says nothing new and does not lengthen it, unless
-        the venue asks for more.
+        the venue asks for more. A request that names several `orders` and is refused twice running is too large, whatever we
+        count.
 
         Returns:
-            False if the account has been held too often in a row to go on.
+            False if the account has been held too often in a row, or for too long, to go on.
         """
         now_s = anyio.current_time()
         if turn.granted_s >= self._held_since_s:
             self._holds += 1
             self._held_since_s = now_s
-        wait_s = after_s or 2.0 ** (self._holds - 1)  # "retry after 0 seconds" does not say when either
-        self._held_until_s = max(self._held_until_s, now_s + min(wait_s, self._retry.longest_hold_s))
-        return self._holds <= self._retry.holds
+            self._batches_refused += orders > 1
+        if isinstance(refused, UnavailableError):
+            self._down_since_s = now_s if self._down_since_s is None else self._down_since_s
+            wait_s = min(LONGEST_OUTAGE_WAIT_S, max(refused.retry_after_s or 0.0, 2.0 ** min(self._holds - 1, 10)))
+            may_go_on = now_s - self._down_since_s < self._retry.longest_outage_s
+        else:
+            if orders > 1 and self._batches_refused > 1:
+                self._batches_refused = 0
+                self.shrink(orders // 2)
+            # "retry after 0 seconds" does not say when either
+            wait_s = min(refused.retry_after_s or 2.0 ** (self._holds - 1), self._retry.longest_hold_s)
+            may_go_on = self._holds <= self._retry.holds
+        self._held_until_s = max(self._held_until_s, now_s + wait_s)
+        return may_go_on
 
     async def _wait_hold(self) -> None:
         while self._held_until_s > anyio.current_time():  # noqa: ASYNC110  # a hold may be lengthened while it is waited for
             await anyio.sleep_until(self._held_until_s)
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen(Generic[T]):
+    """A source with one request, which is always there."""
+
+    request: T
+    kind: Kind
+
+    def need(self, _track: Track) -> Need:
+        return Need(self.kind)
+
+    def choose(self, _track: Track, _most: int) -> tuple[T, int]:
+        return self.request, 0
+
+
 class Lanes:
     """All lanes of one venue: equal credentials share a lane, and all lanes share the venue's own limits."""
 
-    def __init__(self, limits: Limits, *, retry: Retry) -> None:
+    def __init__(self, limits: Limits, *, retry: Retry, most_ids: int) -> None:
         self._limits = limits
         self._retry = retry
+        self._most_ids = most_ids
         self._venue = Gate(limits.per_venue)
         self._lanes: dict[Hashable, Lane] = {}
         self._shared_allowance = self._new_allowance()
@@ -206,7 +418,9 @@ class Lanes:
         if lane is None:
             allowance = self._limits.allowance
             log = self._shared_allowance if allowance is not None and allowance.is_shared else self._new_allowance()
-            lane = self._lanes[identity] = Lane(self._limits, venue=self._venue, allowance=log, retry=self._retry)
+            lane = self._lanes[identity] = Lane(
+                self._limits, venue=self._venue, allowance=log, retry=self._retry, most_ids=self._most_ids
+            )
         return lane
 
     def _new_allowance(self) -> SendLog | None:

@@ -8,6 +8,7 @@ import anyio
 
 from engine.core.listing import MOST_WALKS, Page, Walk
 from engine.core.order import OpenOrder
+from engine.core.quota import Kind
 from engine.core.request import Scope
 from engine.core.retry import Again, Retry, after_listing
 from engine.errors import ThrottledError, VenueError, WireError
@@ -44,9 +45,12 @@ async def walk_open_orders(
 async def _page(sender: Sender, scope: Scope, cursor: str, *, retry: Retry, roll: Callable[[], float]) -> Page:
     venue, tries = sender.venue, 0
     while True:
-        turn = await sender.lane.wait_any_turn()
-        request = venue.page_request(sender.account, scope, cursor)
-        came = await sender.ask(request, turn, lambda answer, wall_s: venue.read_page(answer, cursor, wall_s=wall_s), kind="list")
+        turn = await sender.lane.wait_any_turn(Kind.LIST)
+        came = await sender.ask(
+            lambda wall_s: venue.page_request(sender.account, scope, cursor, wall_s=wall_s),
+            turn,
+            lambda answer, wall_s: venue.read_page(answer, cursor, wall_s=wall_s),
+        )
         if not isinstance(came, VenueError):
             return came
         tries += not isinstance(came, ThrottledError)

@@ -1,4 +1,4 @@
-"""Say what a cancel-all would do, from a listing alone."""
+"""Choose how a scope is taken off the book, and say what a cancel-all would do, from a listing alone."""
 
 from __future__ import annotations
 
@@ -7,16 +7,31 @@ from collections.abc import Callable
 import anyio
 
 from engine.core.order import OpenOrder
-from engine.core.plan import AccountPlan, requests_for
+from engine.core.plan import AccountPlan, Means, Tactic, choose, requests_for
+from engine.core.quota import Feedback, Kind
 from engine.core.request import Belongs, Scope
 from engine.core.retry import Retry
 from engine.errors import VenueError
+from engine.pacing import Lane
 from engine.paging import walk_open_orders
 from engine.sending import Sender
+from engine.venues.base import Venue
+
+
+def tactic_for(venue: Venue, scope: Scope, lane: Lane, orders: int | None, *, lists_first: bool = False) -> Tactic:
+    """The best way to cancel so many orders with what the account has now; None stands for a number not known yet."""
+    purse = lane.tokens
+    means = Means(
+        limits=venue.limits,
+        most_ids=lane.most_ids,
+        tier=None if purse is None else purse.tier,
+        balance=0.0 if purse is None else purse.balance(anyio.current_time()),
+    )
+    return choose(venue.mass_cancels(scope), 1 if orders is None else orders, means, lists_first=lists_first)
 
 
 async def plan_account(
-    sender: Sender, scope: Scope, *, bound_s: float | None, retry: Retry, roll: Callable[[], float]
+    sender: Sender, scope: Scope, *, lists_first: bool, bound_s: float | None, retry: Retry, roll: Callable[[], float]
 ) -> AccountPlan:
     """The plan for one account. A listing that fails, or takes longer than `bound_s`, is part of the plan."""
     venue = sender.venue
@@ -32,15 +47,35 @@ async def plan_account(
                 else:
                     left[order.order_id] = belongs
             problem = None
+            await _learn_tier(sender)
         except VenueError as error:
             problem = str(error)
-    requests = requests_for(len(orders), len(left), venue.page_rows)
+    tactic = tactic_for(venue, scope, sender.lane, len(orders), lists_first=lists_first) if orders else None
+    requests = requests_for(tactic, len(orders), len(left), venue.page_rows, lists_first=lists_first)
+    least_time_s = venue.limits.least_time_s(requests)
     return AccountPlan(
         account=sender.account.name,
         orders=tuple(orders),
         left=left,
         listing_complete=problem is None,
         listing_error=problem,
-        requests=requests,
-        least_time_s=venue.limits.least_time_s(requests),
+        requests=sum(requests.values()),
+        least_time_s=least_time_s if tactic is None else max(least_time_s, tactic.least_time_s),
+        tactic=tactic,
+        tier=None if sender.lane.tokens is None else sender.lane.tokens.tier_name,
     )
+
+
+async def _learn_tier(sender: Sender) -> None:
+    """Ask for the account's tier, where the venue has tiers; without an answer, the one that we count with stands."""
+    venue, lane = sender.venue, sender.lane
+    if lane.tokens is None:
+        return
+    turn = await lane.wait_any_turn(Kind.OTHER)
+    tier = await sender.ask(
+        lambda wall_s: venue.tier_request(sender.account, wall_s=wall_s),
+        turn,
+        lambda answer, _wall_s: venue.read_tier(answer),
+    )
+    if isinstance(tier, str):
+        lane.told(turn, Feedback(tier=tier))

@@ -53,6 +53,8 @@ class AccountCall:
             fault=fault,
             is_finished=self._end_s is not None,
             left=dict(work.left),
+            is_uncounted=work.is_uncounted,
+            locked_out_s=self.sender.lane.locked_out_s(),
             requests=self.sender.requests,
             elapsed_s=self.elapsed_s,
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import anyio
 
 from engine.core.outcome import Verdict, Word
+from engine.core.quota import Kind
 from engine.core.request import Scope
 from engine.core.retry import Read, Retry, after_read
 from engine.errors import VenueError
@@ -21,10 +22,9 @@ async def read_order(sender: Sender, order_id: str, turn: Turn) -> Verdict | Ven
     """What a read by id shows of one order, or why it shows nothing."""
     venue = sender.venue
     return await sender.ask(
-        venue.order_request(sender.account, order_id),
+        lambda wall_s: venue.order_request(sender.account, order_id, wall_s=wall_s),
         turn,
         lambda answer, wall_s: venue.read_order(answer, order_id, wall_s=wall_s),
-        kind="read",
     )
 
 
@@ -33,7 +33,7 @@ async def read_until_known(sender: Sender, order_id: str, *, retry: Retry, roll:
     reads = 0
     while True:
         reads += 1
-        came = await read_order(sender, order_id, await sender.lane.wait_any_turn())
+        came = await read_order(sender, order_id, await sender.lane.wait_any_turn(Kind.READ))
         if isinstance(came, Verdict) and came.order is not None:
             return came
         if isinstance(came, Verdict) and came.word is Word.NOT_FOUND:
@@ -47,7 +47,10 @@ async def read_until_known(sender: Sender, order_id: str, *, retry: Retry, roll:
 async def _confirmed(sender: Sender, not_found: Verdict) -> Verdict | VenueError:
     """A wrong address answers "not found" to everything: believe it only where the account's orders can be listed."""
     venue, cursor = sender.venue, sender.venue.first_cursor
-    request = venue.page_request(sender.account, Scope(), cursor)
-    turn = await sender.lane.wait_any_turn()
-    page = await sender.ask(request, turn, lambda answer, wall_s: venue.read_page(answer, cursor, wall_s=wall_s), kind="probe")
+    turn = await sender.lane.wait_any_turn(Kind.LIST)
+    page = await sender.ask(
+        lambda wall_s: venue.page_request(sender.account, Scope(), cursor, wall_s=wall_s),
+        turn,
+        lambda answer, wall_s: venue.read_page(answer, cursor, wall_s=wall_s),
+    )
     return page if isinstance(page, VenueError) else not_found

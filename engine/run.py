@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
@@ -18,7 +19,7 @@ import anyio
 from engine.core.order import OpenOrder
 from engine.core.outcome import OrderResult, Word
 from engine.core.plan import AccountPlan, Plan
-from engine.core.quota import Window
+from engine.core.quota import Kind, Window
 from engine.core.report import RunReport
 from engine.core.request import Account, Belongs, Scope, checked_id, checked_ids, checked_seconds
 from engine.core.retry import Retry
@@ -27,17 +28,20 @@ from engine.core.summary import CancelSummary
 from engine.core.work import Drain
 from engine.errors import ConfigError, TransportError, VenueError
 from engine.log import new_log
-from engine.pacing import Lanes
+from engine.pacing import Lane, Lanes
 from engine.paging import walk_open_orders
-from engine.planning import plan_account
+from engine.planning import plan_account, tactic_for
 from engine.progress import AccountCall, Progress
 from engine.resolving import read_until_known
 from engine.scheduling import Pull
-from engine.sending import Sender
+from engine.sending import Sender, VenueClock
 from engine.venues.base import Transport, Venue
 from engine.venues.http import HttpTransport
 
 EVERYTHING = Scope()
+
+Rank = Callable[[OpenOrder], Any]
+"""Gives an order a rank, of any kind that sorts; None puts it last."""
 
 
 class CancelEngine:
@@ -53,6 +57,7 @@ class CancelEngine:
         active_accounts: Most accounts of a `mass_cancel` that are worked on at a time.
         grace_s: How long answers on their way are waited for after a stop.
         dice: Spreads the waits between tries; give a seeded one to repeat a run exactly.
+        wall_clock: Unix time in seconds, for venues whose requests carry the time.
 
     Raises:
         ConfigError: an argument cannot be used.
@@ -68,6 +73,7 @@ class CancelEngine:
         active_accounts: int = 256,
         grace_s: float = 0.5,
         dice: random.Random | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         for name, value in (("in_flight", in_flight), ("active_accounts", active_accounts)):
             if type(value) is not int or value < 1:
@@ -82,7 +88,8 @@ class CancelEngine:
         self._active_accounts = active_accounts
         self._grace_s = grace_s
         self._roll = (dice or random.Random()).random  # noqa: S311  # spreads waits; guards nothing
-        self._lanes = Lanes(venue.limits, retry=self._retry)
+        self._lanes = Lanes(venue.limits, retry=self._retry, most_ids=venue.most_ids)
+        self._clock = VenueClock(wall_clock)
 
     async def __aenter__(self) -> Self:
         if self._transport is None:
@@ -126,26 +133,56 @@ class CancelEngine:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
         slots = Slots(checked_ids(order_ids))
-        wanted = frozenset(slot.order_id for slot in slots)
-        work = self._new_drain(slots, Scope(order_ids=wanted), known=slots, proves=verify)
-        report = await self._call([account], EVERYTHING, lambda: (slots, work), deadline_s, progress)
+        wanted = Scope(order_ids=frozenset(slot.order_id for slot in slots))
+        for slot in slots:
+            problem = self._venue.problem_of(slot.order_id)
+            if problem is not None:
+                slot.bar(problem, anyio.current_time())
+        known = [slot for slot in slots if not slot.is_barred]
+
+        def new_work(lane: Lane) -> tuple[Slots, Drain]:
+            return slots, self._new_drain(lane, slots, wanted, known=known, proves=verify)
+
+        report = await self._call([account], wanted, new_work, deadline_s, progress)
         return report.accounts[account.name]
 
     async def cancel_all(
-        self, account: Account, scope: Scope = EVERYTHING, *, deadline_s: float | None = None, progress: Progress | None = None
+        self,
+        account: Account,
+        scope: Scope = EVERYTHING,
+        *,
+        lists_first: bool = False,
+        priority: Rank | None = None,
+        deadline_s: float | None = None,
+        progress: Progress | None = None,
     ) -> CancelSummary:
         """Take every open order in the scope off the book, and list again until a complete listing shows none left.
+
+        Args:
+            account: Whose orders.
+            scope: Which of them.
+            lists_first: Whether to list all of them before the first cancel, so that the total is known beforehand even where the
+                venue has a mass cancel of its own, which names only what it cancelled.
+            priority: A rank for an order, such as its notional; orders that are cancelled by id go largest first. They are listed
+                before the first cancel then.
+            deadline_s: Come back by then with what is known.
+            progress: A fresh one, to watch the call and to stop it.
 
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
-        return (await self.mass_cancel([account], scope, deadline_s=deadline_s, progress=progress)).accounts[account.name]
+        report = await self.mass_cancel(
+            [account], scope, lists_first=lists_first, priority=priority, deadline_s=deadline_s, progress=progress
+        )
+        return report.accounts[account.name]
 
     async def mass_cancel(
         self,
         accounts: Iterable[Account],
         scope: Scope = EVERYTHING,
         *,
+        lists_first: bool = False,
+        priority: Rank | None = None,
         deadline_s: float | None = None,
         progress: Progress | None = None,
     ) -> RunReport:
@@ -154,9 +191,23 @@ class CancelEngine:
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
-        return await self._call(list(accounts), scope, lambda: self._new_work(scope), deadline_s, progress)
+        if priority is not None and not callable(priority):
+            raise ConfigError("priority must be a function of one OpenOrder, such as `lambda order: order.notional`")
 
-    async def plan(self, accounts: Iterable[Account], scope: Scope = EVERYTHING, *, deadline_s: float | None = None) -> Plan:
+        def new_work(lane: Lane) -> tuple[Slots, Drain]:
+            slots = Slots()
+            return slots, self._new_drain(lane, slots, scope, lists_first=lists_first, rank=priority)
+
+        return await self._call(list(accounts), scope, new_work, deadline_s, progress)
+
+    async def plan(
+        self,
+        accounts: Iterable[Account],
+        scope: Scope = EVERYTHING,
+        *,
+        lists_first: bool = False,
+        deadline_s: float | None = None,
+    ) -> Plan:
         """Say what a `mass_cancel` would do, from a listing alone; sends no cancel.
 
         Raises:
@@ -168,7 +219,9 @@ class CancelEngine:
 
         async def plan_one(account: Account) -> None:
             sender = self._sender(account, new_log())
-            plans[account.name] = await plan_account(sender, scope, bound_s=bound_s, retry=self._retry, roll=self._roll)
+            plans[account.name] = await plan_account(
+                sender, scope, lists_first=lists_first, bound_s=bound_s, retry=self._retry, roll=self._roll
+            )
 
         async with anyio.create_task_group() as tasks:
             for account in accounts:
@@ -225,7 +278,7 @@ class CancelEngine:
         self,
         accounts: list[Account],
         scope: Scope,
-        new_work: Callable[[], tuple[Slots, Drain]],
+        new_work: Callable[[Lane], tuple[Slots, Drain]],
         deadline_s: float | None,
         progress: Progress | None,
     ) -> RunReport:
@@ -234,7 +287,8 @@ class CancelEngine:
         bound_s = checked_seconds("deadline_s", deadline_s)
         run_id = uuid.uuid4().hex[:12]
         log = new_log(run_id=run_id)
-        parts = [AccountCall(account, self._sender(account, log, reads_only=False), *new_work()) for account in accounts]
+        senders = [self._sender(account, log, reads_only=False) for account in accounts]
+        parts = [AccountCall(sender.account, sender, *new_work(sender.lane)) for sender in senders]
         progress = progress or Progress()
         stop: str | None = "the calling task was cancelled"
         try:
@@ -269,29 +323,45 @@ class CancelEngine:
             for _ in range(min(self._active_accounts, len(parts))):
                 tasks.start_soon(work)
 
-    def _new_work(self, scope: Scope) -> tuple[Slots, Drain]:
-        slots = Slots()
-        return slots, self._new_drain(slots, scope)
-
-    def _new_drain(self, slots: Slots, scope: Scope, *, known: Iterable[Slot] = (), proves: bool = True) -> Drain:
+    def _new_drain(
+        self,
+        lane: Lane,
+        slots: Slots,
+        scope: Scope,
+        *,
+        known: Iterable[Slot] = (),
+        proves: bool = True,
+        lists_first: bool = False,
+        rank: Rank | None = None,
+    ) -> Drain:
         venue = self._venue
+        listed_first = lists_first or rank is not None
         windows = [quota.requests for quota in venue.limits.per_account if isinstance(quota, Window)]
+
+        def choose_mass(orders: int | None) -> Kind | None:
+            kind = tactic_for(venue, scope, lane, orders, lists_first=listed_first and orders is not None).kind
+            return kind if kind.is_mass else None
+
         return Drain(
             slots,
             lambda order: venue.belongs(scope, order),
             first=venue.first_cursor,
             cursor_at=venue.cursor_at,
-            ahead=min([self._in_flight, *windows]),
+            ahead=max(venue.most_ids if venue.most_ids > 1 else 0, min([self._in_flight, *windows])),
             retry=self._retry,
             known=known,
             proves=proves,
+            mass=choose_mass if venue.mass_cancels(scope) else None,
+            lists_first=lists_first,
+            rank=rank,
         )
 
     def _sender(self, account: Account, log: Any, *, reads_only: bool = True) -> Sender:
         if self._transport is None:
             raise ConfigError("the engine is not open: use `async with CancelEngine(...) as engine`")
         lane = self._lanes.of(self._venue.identity(account))
-        return Sender(self._venue, account, lane, self._transport, grace_s=None if reads_only else self._grace_s, log=log)
+        grace_s = None if reads_only else self._grace_s
+        return Sender(self._venue, account, lane, self._transport, clock=self._clock, grace_s=grace_s, log=log)
 
     def _checked(self, accounts: list[Account], scope: Scope | None = None) -> list[Account]:
         """The accounts, if this engine can use them and the scope.

@@ -1,4 +1,4 @@
-"""Send what is planned: bounded, in turn, in place. The life of one order is `_pull`; everything else serves it.
+"""Send what is planned: bounded, in turn, in place. One request, and what its answer means for each order it names.
 
 A few workers share one source of work, and each takes its next job only when its turn has come. Whatever happens to a
 worker, the slots are true: they are written before a request may leave and again when something comes back.
@@ -6,26 +6,42 @@ worker, the slots are true: they are written before a request may leave and agai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 
 from engine.core.listing import Page
+from engine.core.outcome import Verdict, Word
+from engine.core.quota import Kind
 from engine.core.request import Scope
-from engine.core.retry import Again, Read, Retry, Settle, Step, Stop, after_cancel, after_listing, after_read
+from engine.core.retry import (
+    Again,
+    Read,
+    Retry,
+    Settle,
+    Split,
+    Step,
+    Stop,
+    after_cancel,
+    after_listing,
+    after_mass,
+    after_read,
+)
 from engine.core.slots import Slot
-from engine.core.work import Drain, Job, PageJob
-from engine.errors import ThrottledError, VenueError
+from engine.core.work import CancelJob, Drain, Job, MassJob, PageJob, ReadJob
+from engine.errors import BatchTooLargeError, ThrottledError, TransportError, VenueError, WireError
 from engine.log import wants_debug
-from engine.pacing import Turn
+from engine.pacing import Need, Track, Turn
 from engine.resolving import read_order
 from engine.sending import Sender
 
+NOT_NAMED = Verdict(word=Word.UNSETTLED, code="not_mentioned", text="the answer to the mass cancel does not mention the order")
+
 
 class Pull:
-    """One account's work under way.
+    """One account's work under way; the source of its lane's turns.
 
     Attributes:
         fault: Why the account stopped early, in words, or None.
@@ -45,8 +61,8 @@ class Pull:
         self._roll = roll
         self._log = log
         self._workers: TaskGroup
-        self._live = 0
-        self._busy = 0
+        self._live = dict.fromkeys(map(id, self._lane.tracks), 0)
+        self._busy = dict.fromkeys(map(id, self._lane.tracks), 0)
         self._is_stopping = False
 
     async def run(self) -> None:
@@ -65,7 +81,8 @@ class Pull:
             self._sender.hurry()
 
     @property
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether nothing more is to be sent for the account."""
         return self._is_stopping or self.fault is not None
 
     def _stop(self, fault: str) -> None:
@@ -74,106 +91,228 @@ class Pull:
             self.fault = fault
             self._workers.cancel_scope.cancel()
 
+    # --- workers
+
     def _staff(self) -> None:
         """Have as many workers as there are jobs, within the bound."""
-        while not self._is_over and self._live < self._in_flight and self._live - self._busy < self._work.waiting:
-            self._live += 1
-            self._workers.start_soon(self._worker)
+        for track in self._lane.tracks:
+            key = id(track)
+            while not self.is_over and self._live[key] < self._in_flight and self._spare(track) < self._waiting(track):
+                self._live[key] += 1
+                self._workers.start_soon(self._worker, track)
 
-    async def _worker(self) -> None:
+    def _spare(self, track: Track) -> int:
+        """Workers that have no job yet."""
+        return self._live[id(track)] - self._busy[id(track)]
+
+    def _waiting(self, track: Track) -> int:
+        return self._work.waiting(cancels=track.cancels, reads=track.reads, most=self._lane.most_ids)
+
+    async def _worker(self, track: Track) -> None:
         try:
-            while not self._is_over and self._live - self._busy <= self._work.waiting:
-                granted: tuple[Job, Turn] | None = await self._lane.wait_turn(self._choose)
+            while not self.is_over and self._spare(track) <= self._waiting(track):
+                granted: tuple[Job, Turn] | None = await self._lane.wait_turn(track, self)
                 if granted is not None:
                     job, turn = granted
-                    await self._do(job, turn)
+                    await self._do(track, job, turn)
         except Exception as error:  # noqa: BLE001  # a mistake in here must stop this account with its report, not lose the report
             self._stop(f"internal error: {error!r}")
             self._log.error("internal error", account=self._sender.account.name, exc_info=True)
         finally:
-            self._live -= 1
+            self._live[id(track)] -= 1
 
-    def _choose(self) -> Job | None:
-        if self._is_over:
+    def need(self, track: Track) -> Need | None:
+        """See `Source`: what the next job needs."""
+        if self.is_over:
             return None
-        job: Job | None = self._work.take()
-        if isinstance(job, Slot) and not job.reads_first and not self._lane.may_cancel():
-            self._stop("the daily allowance of cancels is used up")
+        kind = self._work.next_read() if track.reads else None
+        if kind is not None:
+            return Need(kind)
+        cancel = self._work.next_cancel(self._lane.most_ids) if track.cancels else None
+        if cancel is None:
             return None
-        return job
+        kind, orders = cancel
+        return Need(kind, 1 if kind.is_mass else self._lane.worth_waiting_for(orders))
 
-    async def _do(self, job: Job, turn: Turn) -> None:
-        self._busy += 1
+    def choose(self, track: Track, most: int) -> tuple[Job, int] | None:
+        """See `Source`: the next job, and its tokens."""
+        if self.is_over:
+            return None
+        job: Job | None = self._work.take(cancels=track.cancels, reads=track.reads, most=most)
+        if job is None:
+            return None
+        return job, {CancelJob: len(job.slots) if isinstance(job, CancelJob) else 0, MassJob: 1}.get(type(job), 0)
+
+    async def _do(self, track: Track, job: Job, turn: Turn) -> None:
+        self._busy[id(track)] += 1
+        self._staff()  # the first cancel taken lets further pages be read
         try:
             if isinstance(job, PageJob):
                 await self._read_page(job, turn)
+            elif isinstance(job, ReadJob):
+                await self._read(job.slot, turn)
+            elif isinstance(job, MassJob):
+                await self._mass(job, turn)
             else:
-                await self._pull(job, turn)
-                self._work.settled()
+                await self._cancel(job.slots, turn)
             if self._work.pause:
                 tries, self._work.pause = self._work.pause, 0
                 await anyio.sleep(self._retry.wait_s(tries, roll=self._roll()))
         finally:
-            self._busy -= 1
+            self._busy[id(track)] -= 1
         self._staff()
 
-    async def _turn(self, after_s: float) -> Turn | None:
-        """Wait so long, then for a turn; None if the account is to stop instead."""
-        if self._is_over:
-            return None
-        if after_s > 0:
-            await anyio.sleep(after_s)
-        granted = await self._lane.wait_turn(lambda: None if self._is_over else self)
-        return None if granted is None else granted[1]
+    # --- orders
 
-    # --- one order
+    async def _cancel(self, slots: tuple[Slot, ...], turn: Turn) -> None:
+        """Cancel these orders with one request, and do what its answer asks for."""
+        if not self._lane.may_cancel():
+            turn.withdrawn()
+            self._stop("the daily allowance of cancels is used up")
+            return
+        venue, order_ids = self._venue, [slot.order_id for slot in slots]
+        now_s = anyio.current_time()
+        for slot in slots:
+            slot.begin(now_s)
+            slot.start(now_s)
+        self._lane.count_cancel(turn)
+        came = await self._sender.ask(
+            lambda wall_s: venue.cancel_request(self._sender.account, order_ids, wall_s=wall_s),
+            turn,
+            lambda answer, wall_s: venue.read_cancel(answer, order_ids, wall_s=wall_s),
+            orders=len(slots),
+        )
+        if isinstance(came, BatchTooLargeError):
+            self._lane.shrink(came.most)
+        roll = self._roll()
+        await self._follow(
+            (slot, self._judge(slot, came if isinstance(came, VenueError) else came[slot.order_id], len(slots), roll))
+            for slot in slots
+        )
 
-    async def _pull(self, slot: Slot, turn: Turn | None) -> None:
-        """Take one order off the book, or learn why not."""
-        began_s = anyio.current_time()
-        step: Step = Read() if slot.reads_first else Again(0.0)
-        slot.reads_first = False
-        reads = 0
-        while isinstance(step, Again | Read):
-            if turn is None:
-                turn = await self._turn(step.after_s)
-            if turn is None:
-                step = Settle()
-            elif isinstance(step, Again):
-                reads = 0
-                step = await self._cancel(slot, turn)
+    def _judge(self, slot: Slot, came: Verdict | VenueError, orders: int, roll: float) -> Step:
+        """Write down what a cancel brought back for one order, and decide what follows."""
+        slot.hear(came)
+        waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, anyio.current_time())
+        return after_cancel(
+            came, tries=slot.tries, was_unseen=slot.is_unseen, retry=self._retry, roll=roll, of=orders, waited_s=waited_s
+        )
+
+    async def _read(self, slot: Slot, turn: Turn) -> None:
+        """Read one order, and do what that asks for."""
+        slot.begin(anyio.current_time())
+        came = await read_order(self._sender, slot.order_id, turn)
+        slot.hear_read(came)
+        waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, anyio.current_time())
+        retry, roll = self._retry, self._roll()
+        step = after_read(came, tries=slot.tries, reads=slot.reads, retry=retry, roll=roll, waited_s=waited_s)
+        await self._follow([(slot, step)])
+
+    async def _mass(self, job: MassJob, turn: Turn) -> None:
+        """Send the venue's own mass cancel: every order it names gets its word, and a listing shows what it left."""
+        venue, work = self._venue, self._work
+        tries = 0
+        while True:
+            tries += 1
+            meant = work.unsettled()
+            now_s = anyio.current_time()
+            for slot in meant:
+                slot.begin(now_s)
+                slot.start(now_s)
+            came = await self._sender.ask(
+                lambda wall_s: venue.mass_request(self._sender.account, self._scope, job.kind, wall_s=wall_s),
+                turn,
+                lambda answer, wall_s: venue.read_mass(answer, wall_s=wall_s),
+            )
+            if turn.has_left:
+                work.mass_sent_s = now_s
+            if isinstance(came, VenueError):
+                for slot in meant:
+                    slot.hear(came)
+                step = after_mass(came, tries=tries, retry=self._retry, roll=self._roll())
+                if isinstance(came, ThrottledError):
+                    tries -= 1
+                again = await self._turn(step.after_s, job.kind) if isinstance(step, Again) else None
+                if again is not None:
+                    turn = again
+                    continue
+                if isinstance(step, Stop):
+                    self._stop(step.fault)
+                for slot in meant:
+                    slot.settle(None, anyio.current_time())
+                work.mass_ended(is_answered=False, may_have_acted=isinstance(came, TransportError | WireError) and turn.has_left)
+                return
+            await self._take_named(came, meant, now_s)
+            return
+
+    async def _take_named(self, came: Mapping[str, Verdict], meant: list[Slot], sent_s: float) -> None:
+        """Do what the answer to a mass cancel says of each order."""
+        steps: list[tuple[Slot, Step]] = []
+        roll = self._roll()
+        for order_id, verdict in came.items():
+            slot = self._work.place_named(order_id)
+            if slot is None:
+                continue
+            is_new = slot.attempts == 0
+            if is_new:
+                slot.begin(sent_s)
+                slot.start(sent_s)
+            step = self._judge(slot, verdict, 1, roll)
+            # Where all orders were listed before, a name that was not among them may be anybody's.
+            steps.append((slot, Read() if is_new and self._work.has_listed else step))
+        named = {id(slot) for slot, _ in steps}
+        for slot in meant:
+            if id(slot) not in named:
+                slot.hear(NOT_NAMED)
+                slot.settle(None, anyio.current_time())
+        self._work.mass_ended(is_answered=True, may_have_acted=True)
+        await self._follow(steps)
+
+    async def _follow(self, steps: Iterable[tuple[Slot, Step]]) -> None:
+        """Settle what is settled; hand the rest back to the work, each when its time has come."""
+        later: list[tuple[float, Slot]] = []
+        for slot, step in steps:
+            if isinstance(step, Again | Read):
+                slot.reads_first = isinstance(step, Read)
+                later.append((step.after_s, slot))
+            elif isinstance(step, Split):
+                slot.split(step.most)
+                slot.reads_first = False
+                later.append((0.0, slot))
             else:
-                reads += 1
-                step = await self._read(slot, turn, reads)
-            turn = None
-        if isinstance(step, Stop):
-            self._stop(step.fault)
-            step = Settle()
-        slot.settle(step.outcome, anyio.current_time())
-        if step.outcome is None and not self._is_over and self._lane.answered_s < began_s:
+                if isinstance(step, Stop):
+                    self._stop(step.fault)
+                self._settle(slot, step.outcome if isinstance(step, Settle) else None)
+        waited_s = 0.0
+        later.reverse()  # each is put before the one before it
+        later.sort(key=lambda pair: pair[0])
+        for after_s, slot in later:
+            if after_s > waited_s and not self.is_over:
+                self._staff()
+                await anyio.sleep(after_s - waited_s)
+                waited_s = after_s
+            if self.is_over:
+                self._settle(slot, None)
+            else:
+                self._work.put_back(slot)
+
+    def _settle(self, slot: Slot, outcome: Any) -> None:
+        slot.settle(outcome, anyio.current_time())
+        self._work.settled()
+        began_s = anyio.current_time() if slot.began_s is None else slot.began_s
+        if outcome is None and not self.is_over and self._lane.answered_s < began_s:
             self._stop(f"the venue gives no usable answer: {slot.error}")
         self._tell(slot)
 
-    async def _cancel(self, slot: Slot, turn: Turn) -> Step:
-        if not self._lane.may_cancel():
-            turn.withdrawn()
-            return Stop("the daily allowance of cancels is used up")
-        venue = self._venue
-        slot.start(anyio.current_time())
-        self._lane.count_cancel(turn)
-        came = await self._sender.ask(
-            venue.cancel_request(self._sender.account, slot.order_id),
-            turn,
-            lambda answer, wall_s: venue.read_cancel(answer, wall_s=wall_s),
-            kind="cancel",
-        )
-        slot.hear(came)
-        return after_cancel(came, tries=slot.tries, was_unseen=slot.is_unseen, retry=self._retry, roll=self._roll())
-
-    async def _read(self, slot: Slot, turn: Turn, reads: int) -> Step:
-        came = await read_order(self._sender, slot.order_id, turn)
-        slot.hear_read(came)
-        return after_read(came, tries=slot.tries, reads=reads, retry=self._retry, roll=self._roll())
+    async def _turn(self, after_s: float, kind: Kind) -> Turn | None:
+        """Wait so long, then for a turn of this kind; None if the account is to stop instead."""
+        if self.is_over:
+            return None
+        if after_s > 0:
+            await anyio.sleep(after_s)
+        track = next(track for track in self._lane.tracks if (track.cancels if kind.is_cancel else track.reads))
+        granted = await self._lane.wait_turn(track, _OneMore(self, kind))
+        return None if granted is None else granted[1]
 
     # --- one page
 
@@ -198,15 +337,14 @@ class Pull:
                 if self._work.failed(job, str(came)):
                     self._stop(f"the open orders could not be listed: {came}")
                 return
-            turn = await self._turn(step.after_s)
+            turn = await self._turn(step.after_s, Kind.LIST)
 
     async def _ask_page(self, job: PageJob, turn: Turn) -> Page | VenueError:
         venue = self._venue
         return await self._sender.ask(
-            venue.page_request(self._sender.account, self._scope, job.cursor),
+            lambda wall_s: venue.page_request(self._sender.account, self._scope, job.cursor, wall_s=wall_s),
             turn,
             lambda answer, wall_s: venue.read_page(answer, job.cursor, wall_s=wall_s),
-            kind="list",
         )
 
     def _tell(self, slot: Slot) -> None:
@@ -219,3 +357,17 @@ class Pull:
                 attempts=slot.attempts,
                 code=slot.code,
             )
+
+
+class _OneMore:
+    """A source of one more turn for a request that is chosen already, as long as the account goes on."""
+
+    def __init__(self, pull: Pull, kind: Kind) -> None:
+        self._pull = pull
+        self._kind = kind
+
+    def need(self, _track: Track) -> Need | None:
+        return None if self._pull.is_over else Need(self._kind, 1 if self._kind.is_mass else 0)
+
+    def choose(self, _track: Track, _most: int) -> tuple[Kind, int] | None:
+        return None if self._pull.is_over else (self._kind, 1 if self._kind.is_mass else 0)

@@ -6,14 +6,16 @@ is to stop, a short grace has passed. So what the venue has said by then is not 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import anyio
 
+from engine.core.outcome import Word
+from engine.core.quota import Kind
 from engine.core.request import Account
-from engine.errors import ThrottledError, TransportError, VenueError
+from engine.errors import ClockError, CredentialError, ThrottledError, TransportError, VenueError
 from engine.log import wants_debug
 from engine.pacing import Lane, Turn
 from engine.venues.base import HttpAnswer, HttpRequest, Transport, Venue
@@ -22,6 +24,40 @@ T = TypeVar("T")
 
 SHORTEST_MASKED = 6
 """A secret shorter than this is not searched for in answers: it would be found in ordinary words."""
+
+LEAST_SKEW_S = 2.0
+"""A smaller difference between two clocks is not what makes a venue refuse a time. A guess; venues are said to allow 60 s."""
+
+CLOCK_KEEPS_S = 60.0
+"""How long a venue's clock, once read, is taken to be known. A guess."""
+
+
+class VenueClock:
+    """What time it is at the venue: our own clock, corrected once the venue has refused it.
+
+    Args:
+        wall_clock: Our own Unix time, in seconds.
+    """
+
+    def __init__(self, wall_clock: Callable[[], float]) -> None:
+        self.reading = anyio.Lock()
+        self.read_s = -math.inf
+        self.corrected_s = -math.inf
+        self._wall_clock = wall_clock
+        self._offset_s = 0.0
+
+    def wall_s(self) -> float:
+        """Unix time at the venue, as far as is known."""
+        return self._wall_clock() + self._offset_s
+
+    def correct(self, venue_s: float) -> bool:
+        """Take the venue's clock for the right one; False if ours was not wrong enough to matter."""
+        skew_s = venue_s - self.wall_s()
+        if abs(skew_s) < LEAST_SKEW_S:
+            return False
+        self._offset_s += skew_s
+        self.corrected_s = anyio.current_time()
+        return True
 
 
 class Sender:
@@ -35,12 +71,21 @@ class Sender:
     """
 
     def __init__(
-        self, venue: Venue, account: Account, lane: Lane, transport: Transport, *, grace_s: float | None, log: Any
+        self,
+        venue: Venue,
+        account: Account,
+        lane: Lane,
+        transport: Transport,
+        *,
+        clock: VenueClock,
+        grace_s: float | None,
+        log: Any,
     ) -> None:
         self.venue = venue
         self.account = account
         self.lane = lane
         self.requests = 0
+        self._clock = clock
         self._transport = transport
         self._grace_s = grace_s
         self._log = log
@@ -48,26 +93,42 @@ class Sender:
         self._secrets = tuple(secret.encode() for secret in venue.secrets(account) if len(secret) >= SHORTEST_MASKED)
 
     async def ask(
-        self, request: HttpRequest, turn: Turn, decode: Callable[[HttpAnswer, float], T], *, kind: str
+        self,
+        make: Callable[[float], HttpRequest],
+        turn: Turn,
+        decode: Callable[[HttpAnswer, float], T],
+        *,
+        orders: int = 1,
     ) -> T | VenueError:
-        """Send the request and decode its answer.
+        """Make the request, send it and decode its answer.
+
+        Args:
+            make: Makes the request at this Unix time.
+            turn: The turn that it was granted.
+            decode: Makes sense of the answer, which came at this Unix time.
+            orders: How many orders the request names.
 
         Returns:
             What `decode` makes of the answer, or the `VenueError` that says why there is none. Raises nothing else, except the
             cancellation of the caller.
         """
+        made_s = anyio.current_time()
+        answer: HttpAnswer | None = None
         try:
-            answer = await self._send(request, turn)
-            came: T | VenueError = decode(answer, time.time())
+            answer = await self._send(make(self._clock.wall_s()), turn)
+            came: T | VenueError = decode(answer, self._clock.wall_s())
         except VenueError as error:
             came = error
+        self._account_for(answer, came, turn)
         if isinstance(came, ThrottledError):
-            if not self.lane.hold(turn, came.retry_after_s):
+            if not self.lane.hold(turn, came, orders=orders):
                 came = ThrottledError(f"{came}; given up", retry_after_s=came.retry_after_s, code=came.code, is_final=True)
+        elif isinstance(came, CredentialError) and came.may_be_clock and await self._has_mended_clock(made_s):
+            came = ClockError(f"{came}; the clock was wrong, and is corrected", code=came.code)
         elif not isinstance(came, VenueError):
-            self.lane.hear()
+            self.lane.hear(turn)
         if wants_debug():
-            self._tell(kind, came)
+            self._tell(turn.kind, came)
         return came
 
     def hurry(self) -> None:
@@ -75,6 +136,37 @@ class Sender:
         until_s = anyio.current_time() + (self._grace_s or 0.0)
         for shelter in self._shelters:
             shelter.deadline = min(shelter.deadline, until_s)
+
+    def _account_for(self, answer: HttpAnswer | None, came: object, turn: Turn) -> None:
+        """Bring our count of the account's tokens in line with what came."""
+        if isinstance(came, ThrottledError):
+            turn.refund()  # refused as a whole, so nothing was taken for it
+        elif turn.kind.is_mass and isinstance(came, Mapping):
+            self.lane.charge(sum(verdict.word is Word.CANCELLED for verdict in came.values()))
+        feedback = None if answer is None else self.venue.feedback(answer)
+        if feedback is not None:
+            self.lane.told(turn, feedback)
+
+    async def _has_mended_clock(self, made_s: float) -> bool:
+        """Whether the clock by which a refused request was made, at `made_s`, has been found wrong and corrected since."""
+        clock = self._clock
+        request = self.venue.time_request()
+        if request is None:
+            return False
+        async with clock.reading:
+            if clock.corrected_s >= made_s:
+                return True
+            if anyio.current_time() - clock.read_s < CLOCK_KEEPS_S:
+                return False
+            clock.read_s = anyio.current_time()
+            try:
+                turn = await self.lane.wait_any_turn(Kind.OTHER)
+                before_s = clock.wall_s()
+                venue_s = self.venue.read_time(await self._send(request, turn))
+            except VenueError:
+                return False
+            travelled_s = (clock.wall_s() - before_s) / 2
+            return clock.correct(venue_s + 0.5 + travelled_s)  # it names whole seconds, half a second old on average
 
     async def _send(self, request: HttpRequest, turn: Turn) -> HttpAnswer:
         timeout_s = self.venue.timeout_s
@@ -105,8 +197,8 @@ class Sender:
                 answer = HttpAnswer(status=answer.status, headers=answer.headers, body=answer.body.replace(secret, b"***"))
         return answer
 
-    def _tell(self, kind: str, came: object) -> None:
-        told = {"kind": kind, "account": self.account.name, "venue": self.venue.name}
+    def _tell(self, kind: Kind, came: object) -> None:
+        told = {"kind": kind.value, "account": self.account.name, "venue": self.venue.name}
         if isinstance(came, VenueError):
             self._log.debug("request", **told, failure=type(came).__name__, code=came.code, error=str(came))
         else:

@@ -1,6 +1,6 @@
 """A listing of open orders, and whether it can be believed. Promise 6 begins here.
 
-A walk is complete only if it ended at an empty page (or at the venue's own end mark), every row could be read, and the venue's
+A walk is complete only if it ended where the venue says that there is no further page, every row could be read, and the venue's
 total, where it gives one, stayed the same and equals the orders seen. Anything else has a `problem`.
 """
 
@@ -15,6 +15,9 @@ MOST_PAGES = 10_000
 
 MOST_WALKS = 4
 """How often in a row a walk is begun anew because the last one could not be believed. A guess."""
+
+MOST_EMPTY_PAGES = 3
+"""Empty pages in a row that name a further one, after which the listing is not believed. A guess."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,9 @@ class Walk:
         self.seen: set[str] = set()
         self.problem: str | None = None
         self._unreadable = 0
+        self._cursors = {first}
         self._pages = 0
+        self._empty_pages = 0
         self._pages_with_rows = 0
         self._totals: set[int] = set()
         self._total: int | None = None
@@ -73,13 +78,17 @@ class Walk:
         if page.total is not None and (page.rows or self._pages == 1):
             self._total = page.total
             self._totals.add(page.total)
-        if page.rows == 0 or page.next is None:
+        self._empty_pages = 0 if page.rows else self._empty_pages + 1
+        if page.next is None:
             self._end()
-        elif not fresh and not page.unreadable:
+        elif self._empty_pages > MOST_EMPTY_PAGES:
+            self._end(f"the listing names a further page and shows nothing on {self._empty_pages} in a row")
+        elif page.rows and not fresh and not page.unreadable:
             self._end(f"page {self._pages} of the listing only repeats orders of earlier pages")
-        elif page.next == self.cursor or self._pages >= MOST_PAGES:
+        elif page.next in self._cursors or self._pages >= MOST_PAGES:
             self._end(f"the listing does not come to an end (page {self._pages})")
         else:
+            self._cursors.add(page.next)
             self.cursor = page.next
         return fresh
 

@@ -15,9 +15,13 @@ class Side(StrEnum):
 
 
 class OrderState(StrEnum):
-    """What a venue shows of an order; `UNKNOWN` is a status outside the documented ones and proves nothing."""
+    """What a venue shows of an order.
+
+    `PENDING` is alive and cannot be cancelled yet; `UNKNOWN` is a status outside the documented ones and proves nothing.
+    """
 
     OPEN = "open"
+    PENDING = "pending"
     FILLED = "filled"
     CANCELLED = "cancelled"
     EXPIRED = "expired"

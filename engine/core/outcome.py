@@ -56,6 +56,8 @@ class Word(StrEnum):
     NOT_FOUND = "not_found"
     OPEN = "open"
     """The order rests on the book and can be cancelled. Only a read says so."""
+    PENDING = "pending"
+    """The order is alive and cannot be cancelled yet; it will be, or it will trade."""
     UNSETTLED = "unsettled"
     """Answered, but the answer does not tell whether the order is dead or alive."""
 
@@ -85,15 +87,16 @@ OUTCOMES_OF_WORDS = {
     Word.FILLED: Outcome.FILLED,
     Word.EXPIRED: Outcome.EXPIRED,
 }
-"""The words that settle an order. `OPEN` and `UNSETTLED` are missing on purpose: they do not. Neither does `NOT_FOUND` by
-itself: a wrong address answers so to everything, and a young order may not be visible yet. It needs a complete listing that
-does not show the order either."""
+"""The words that settle an order. `OPEN`, `PENDING` and `UNSETTLED` are missing on purpose: they do not. Neither does
+`NOT_FOUND` by itself: a wrong address answers so to everything, and a young order may not be visible yet. It needs a complete
+listing that does not show the order either."""
 
 WORDS_OF_STATES = {
     OrderState.CANCELLED: Word.ALREADY_CANCELLED,
     OrderState.FILLED: Word.FILLED,
     OrderState.EXPIRED: Word.EXPIRED,
     OrderState.OPEN: Word.OPEN,
+    OrderState.PENDING: Word.PENDING,
     OrderState.UNKNOWN: Word.UNSETTLED,
 }
 

@@ -1,16 +1,164 @@
-"""What a cancel-all would do, from a listing alone. Values only; nothing here is sent."""
+"""How a scope is best taken off the book, and what that costs. Values in, values out; nothing here is sent.
+
+Every tactic that is considered cancels exactly the scope. The one that is chosen lets the last cancel be admitted first; among
+equals, the one that cancels before it has listed; then the one with fewer tokens; then the one with fewer requests.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from engine.core.order import OpenOrder
 from engine.core.outcome import rounded
+from engine.core.quota import Kind, Limits, Tier
 from engine.core.request import Belongs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What one account has at its disposal.
+
+    Attributes:
+        limits: Of its venue.
+        most_ids: Most orders of one cancel.
+        tier: What it may spend, or None where cancels cost no tokens.
+        balance: Tokens it has now, negative in debt.
+    """
+
+    limits: Limits
+    most_ids: int = 1
+    tier: Tier | None = None
+    balance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tactic:
+    """One way to cancel so many orders, and its price.
+
+    Attributes:
+        kind: The kind of cancel that does the work; `CANCEL_MANY` stands for requests by id, as large as tokens allow.
+        requests: Cancel requests, when nothing goes wrong.
+        tokens: Tokens that are taken before the requests are admitted.
+        charged: Tokens that are charged afterwards.
+        least_time_s: Seconds from the first cancel to the last that the limits leave no way around.
+        balance: Tokens after the last one, negative in debt; None where cancels cost none.
+        locked_out_s: Seconds from then on in which no cancel is admitted.
+        is_blind: Whether it begins before anything is listed.
+        why: The reason, in words.
+    """
+
+    kind: Kind
+    requests: int
+    tokens: int = 0
+    charged: int = 0
+    least_time_s: float = 0.0
+    balance: float | None = None
+    locked_out_s: float = 0.0
+    is_blind: bool = False
+    why: str = ""
+
+    @property
+    def price(self) -> tuple[float, bool, int, int]:
+        """What is compared, the most important first."""
+        return (round(self.least_time_s, 6), not self.is_blind, self.tokens + self.charged, self.requests)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The tactic as plain values."""
+        return {
+            "kind": self.kind.value,
+            "requests": self.requests,
+            "tokens": self.tokens,
+            "charged_afterwards": self.charged,
+            "least_time_s": rounded(self.least_time_s),
+            "balance_afterwards": rounded(self.balance),
+            "locked_out_s": rounded(self.locked_out_s),
+            "why": self.why,
+        }
+
+
+def choose(mass_cancels: Sequence[Kind], orders: int, means: Means, *, lists_first: bool = False) -> Tactic:
+    """The best way to cancel so many orders.
+
+    Args:
+        mass_cancels: The venue's own mass cancels that hit exactly the scope.
+        orders: How many orders are in scope.
+        means: What the account has.
+        lists_first: Whether all orders are listed before the first cancel, whatever the tactic.
+    """
+    by_ids = cancel_by_ids(orders, means)
+    return min((*(_mass(kind, orders, means, lists_first=lists_first) for kind in mass_cancels), by_ids), key=_price)
+
+
+def _price(tactic: Tactic) -> tuple[float, bool, int, int]:
+    return tactic.price
+
+
+def cancel_by_ids(orders: int, means: Means) -> Tactic:
+    """Cancel each order by its id, in requests as large as the tokens allow."""
+    kind = Kind.CANCEL_MANY if means.most_ids > 1 else Kind.CANCEL_ONE
+    requests, tokens_s, balance = _spend_by_ids(orders, means)
+    windows_s = means.limits.least_time_s({kind: requests})
+    many = f"in requests of up to {means.most_ids}" if means.most_ids > 1 else "one by one"
+    why = f"{orders} cancels by id, {many}"
+    if means.tier is not None:
+        why += f"; {max(0, math.floor(means.balance))} tokens now and {means.tier.per_s:g} a second"
+    return Tactic(
+        kind=kind,
+        requests=requests,
+        tokens=orders if means.tier else 0,
+        least_time_s=max(tokens_s, windows_s),
+        balance=balance,
+        locked_out_s=_locked_out_s(balance, means.tier),
+        why=why,
+    )
+
+
+def _spend_by_ids(orders: int, means: Means) -> tuple[int, float, float | None]:
+    """Requests, seconds until the last is admitted, and the tokens left; each as the engine's pace would have it."""
+    tier, most = means.tier, means.most_ids
+    if tier is None:
+        return -(-orders // most), 0.0, None
+    tokens = means.limits.tokens
+    gathered = max(1, math.floor(tier.per_s * (0.0 if tokens is None else tokens.gather_s)))
+    left, requests, now_s, balance = orders, 0, 0.0, means.balance
+    while left:
+        wanted = min(left, most, tier.burst, gathered)
+        if balance < wanted:
+            now_s += (wanted - balance) / tier.per_s
+            balance = float(wanted)
+        taken = min(left, most, math.floor(balance))
+        left, requests, balance = left - taken, requests + 1, balance - taken
+    return requests, now_s, balance
+
+
+def _mass(kind: Kind, orders: int, means: Means, *, lists_first: bool) -> Tactic:
+    tier, tokens_s, balance = means.tier, 0.0, None
+    why = f"one {kind.value.replace('_', '-')} cancels exactly the scope"
+    if tier is not None:
+        tokens_s = max(0.0, 1.0 - means.balance) / tier.per_s
+        balance = max(means.balance, 1.0) - 1 - orders
+        balance = max(0.0, balance) if tier.is_floored else balance
+        why += f"; it is admitted for 1 token, and {orders} more are charged afterwards"
+    return Tactic(
+        kind=kind,
+        requests=1,
+        tokens=1 if tier else 0,
+        charged=orders if tier else 0,
+        least_time_s=tokens_s,
+        balance=balance,
+        locked_out_s=_locked_out_s(balance, tier),
+        is_blind=not lists_first,
+        why=why,
+    )
+
+
+def _locked_out_s(balance: float | None, tier: Tier | None) -> float:
+    return 0.0 if balance is None or tier is None else max(0.0, 1.0 - balance) / tier.per_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +172,9 @@ class AccountPlan:
         listing_complete: Whether these are all.
         listing_error: Why not, or None.
         requests: Requests that the cancel-all needs when nothing goes wrong: listings, cancels and the final proof.
-        least_time_s: Seconds from its first request to its last that the limits leave no way around.
+        least_time_s: Seconds that the limits leave no way around, from its first request to its last.
+        tactic: How its cancels are sent, or None where it has none to send.
+        tier: Name of the tier that was counted with, or None where there are no tiers.
     """
 
     account: str
@@ -34,6 +184,8 @@ class AccountPlan:
     listing_error: str | None = None
     requests: int = 0
     least_time_s: float = 0.0
+    tactic: Tactic | None = None
+    tier: str | None = None
 
     @property
     def notional(self) -> Decimal:
@@ -53,6 +205,8 @@ class AccountPlan:
             "listing_error": self.listing_error,
             "requests": self.requests,
             "least_time_s": rounded(self.least_time_s),
+            "tactic": None if self.tactic is None else self.tactic.to_dict(),
+            "tier": self.tier,
         }
 
 
@@ -73,6 +227,11 @@ class Plan:
         return sum(plan.requests for plan in self.accounts.values())
 
     @property
+    def tokens(self) -> int:
+        """How many tokens that takes, at once and afterwards."""
+        return sum(plan.tactic.tokens + plan.tactic.charged for plan in self.accounts.values() if plan.tactic is not None)
+
+    @property
     def least_time_s(self) -> float:
         """Seconds that the limits leave no way around; accounts go side by side."""
         return max((plan.least_time_s for plan in self.accounts.values()), default=0.0)
@@ -88,17 +247,20 @@ class Plan:
             "dry_run": True,
             "total": self.total,
             "requests": self.requests,
+            "tokens": self.tokens,
             "least_time_s": rounded(self.least_time_s),
             "listing_complete": self.listing_complete,
             "accounts": {name: plan.to_dict() for name, plan in self.accounts.items()},
         }
 
 
-def requests_for(orders: int, left: int, page_rows: int) -> int:
-    """Requests of a cancel-all that reads each page once, cancels one by one, and reads to the end for the proof.
+def requests_for(tactic: Tactic | None, orders: int, left: int, page_rows: int, *, lists_first: bool = False) -> dict[Kind, int]:
+    """Requests of a cancel-all that reads each page once, cancels by this tactic, and reads to the end for the proof.
 
     The proof is read twice where what stays fills more than one page.
     """
-    reading = -(-(orders + left) // page_rows)
+    reads_first = orders > 0 and (tactic is None or not tactic.is_blind or lists_first)
+    reading = -(-(orders + left) // page_rows) if reads_first else 0
     proof = (-(-left // page_rows) + 1) * (2 if left > page_rows else 1)
-    return (reading if orders else 0) + orders + proof
+    cancels = Counter({tactic.kind: tactic.requests} if tactic is not None else {})
+    return dict(cancels + Counter({Kind.LIST: reading + proof}))

@@ -2,15 +2,46 @@
 
 A window of n per T seconds means: no stretch of T seconds holds more than n requests, counted where the venue counts, on
 arrival. A request counts from the moment it starts to leave; until that moment is known it holds its place.
+
+A purse of tokens is what a venue lets one signer spend on cancels: refilled evenly, spent by weight, and overdrawn by what is
+charged only afterwards. What the venue itself says of it comes before our arithmetic.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from engine.errors import ConfigError
+
+
+class Kind(StrEnum):
+    """What a request asks for, as far as limits tell requests apart."""
+
+    CANCEL_ONE = "cancel_one"
+    CANCEL_MANY = "cancel_many"
+    CANCEL_MARKET = "cancel_market"
+    CANCEL_ALL = "cancel_all"
+    LIST = "list"
+    READ = "read"
+    OTHER = "other"
+
+    @property
+    def is_cancel(self) -> bool:
+        """Whether it takes orders off the book."""
+        return self in _CANCELS
+
+    @property
+    def is_mass(self) -> bool:
+        """Whether it cancels by a condition of the venue's own, instead of by ids."""
+        return self in _MASS
+
+
+_CANCELS = frozenset({Kind.CANCEL_ONE, Kind.CANCEL_MANY, Kind.CANCEL_MARKET, Kind.CANCEL_ALL})
+_MASS = frozenset({Kind.CANCEL_MARKET, Kind.CANCEL_ALL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +56,14 @@ class Window:
         jitter_s: Most that a slow answer moves its own request's place in the count: an answer slower than the fastest one seen
             may have been a request that travelled slowly, and was counted by the venue that much later. A guess: it costs nothing
             where answers take equally long, and covers a network, or a machine, that stands still for half a second.
+        kinds: The kinds of request it counts; empty for every kind.
     """
 
     requests: int
     per_s: float
     margin_s: float = field(default=0.01, kw_only=True)
     jitter_s: float = field(default=0.5, kw_only=True)
+    kinds: frozenset[Kind] = field(default=frozenset(), kw_only=True)
 
     def __post_init__(self) -> None:
         if isinstance(self.requests, bool) or not isinstance(self.requests, int) or self.requests < 1:
@@ -47,10 +80,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A token bucket: `burst` at once, refilled at `per_s` tokens a second."""
+    """A token bucket of requests, one token each: `burst` at once, refilled at `per_s` tokens a second.
+
+    `kinds` are the kinds of request it counts; empty for every kind.
+    """
 
     per_s: float
     burst: int
+    kinds: frozenset[Kind] = field(default=frozenset(), kw_only=True)
 
     def __post_init__(self) -> None:
         _positive("the rate of a bucket", self.per_s)
@@ -77,6 +114,68 @@ class Allowance:
             raise ConfigError(f"an allowance must be at least 1 cancel, not {self.cancels!r}")
 
 
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """What one class of signers may spend on cancels: `burst` tokens at once, refilled at `per_s` a second.
+
+    Attributes:
+        is_floored: Whether what is charged afterwards stops at an empty purse instead of becoming debt.
+    """
+
+    per_s: float
+    burst: int
+    is_floored: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _positive("the rate of a tier", self.per_s)
+        if isinstance(self.burst, bool) or not isinstance(self.burst, int) or self.burst < 1:
+            raise ConfigError(f"a tier must hold at least 1 token, not {self.burst!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """Tokens that cancels cost: one for each order named; a mass cancel costs one, and one more for each order it cancelled.
+
+    Attributes:
+        tiers: Name, in lower case, to what it allows.
+        tier: The one to begin with; the venue's own word for an account replaces it.
+        margin_s: How long a request is taken to travel, at the most: the venue's full purse begins to refill only when a request
+            arrives. A guess, paid once for each time that a full purse is opened, unless the venue tells its count.
+        gather_s: How long tokens are gathered for one request while more orders wait than there are tokens. A guess: short
+            against a second, and few requests.
+    """
+
+    tiers: Mapping[str, Tier]
+    tier: str
+    margin_s: float = 0.25
+    gather_s: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.tier not in self.tiers:
+            raise ConfigError(f"unknown tier {self.tier!r}; known: {', '.join(self.tiers)}")
+        for name, value in (("margin_s", self.margin_s), ("gather_s", self.gather_s)):
+            if not 0 <= value < math.inf:
+                raise ConfigError(f"{name} must not be negative, not {value!r}")
+
+    @property
+    def default(self) -> Tier:
+        """The tier to begin with."""
+        return self.tiers[self.tier]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What a venue says of a signer's purse beside its answer.
+
+    Attributes:
+        remaining: Tokens after the request, negative in debt; None where it did not say.
+        tier: Its word for the signer's tier, in lower case; None where it did not say.
+    """
+
+    remaining: float | None = None
+    tier: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """All limits of one venue.
@@ -85,15 +184,152 @@ class Limits:
         per_account: Every one of these holds for each account on its own.
         per_venue: Every one of these is shared by all accounts of the engine.
         allowance: Cancels a day, or None.
+        tokens: What cancels cost each account, or None where they cost nothing.
     """
 
     per_account: tuple[Window | Bucket, ...] = ()
     per_venue: tuple[Window | Bucket, ...] = ()
     allowance: Allowance | None = None
+    tokens: Tokens | None = None
 
-    def least_time_s(self, requests: int) -> float:
-        """Seconds from the first to the last of so many requests of one account, alone at the venue."""
-        return max((quota.least_time_s(requests) for quota in (*self.per_account, *self.per_venue)), default=0.0)
+    def least_time_s(self, requests: int | Mapping[Kind, int]) -> float:
+        """Seconds from the first to the last of so many requests of one account, alone at the venue; tokens are not counted.
+
+        A plain number stands for requests that every window counts.
+        """
+        return max((_least_time_s(quota, requests) for quota in (*self.per_account, *self.per_venue)), default=0.0)
+
+
+def _least_time_s(quota: Window | Bucket, requests: int | Mapping[Kind, int]) -> float:
+    if isinstance(requests, int):
+        return quota.least_time_s(requests)
+    return quota.least_time_s(sum(count for kind, count in requests.items() if not quota.kinds or kind in quota.kinds))
+
+
+class Receipt:
+    """What was taken for one request.
+
+    Attributes:
+        cost: Tokens taken.
+        spent: What the purse had spent once they were.
+        beside: Tokens of requests that were on their way when this one was sent: the venue may see them before it or after.
+    """
+
+    __slots__ = ("beside", "cost", "spent")
+
+    def __init__(self, cost: float, spent: float, beside: float) -> None:
+        self.cost = cost
+        self.spent = spent
+        self.beside = beside
+
+
+class Purse:
+    """One signer's tokens, as we count them. Negative is debt. Full at first.
+
+    Our count may be wrong either way: the venue's purse stays full until our request arrives, and somebody else may spend from
+    it. `told` corrects both.
+
+    Attributes:
+        tier_name: Name of the tier that is counted with.
+        spent: All tokens that were ever spent from it.
+    """
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self.tier_name = tokens.tier
+        self._tier = tokens.default
+        self._balance = float(self._tier.burst)
+        self._as_of_s = -math.inf
+        self._heard_of = -math.inf
+        self._open: set[Receipt] = set()
+        self.spent = 0.0
+
+    @property
+    def tier(self) -> Tier:
+        """What the signer may spend, as far as is known."""
+        return self._tier
+
+    def balance(self, now_s: float) -> float:
+        """Tokens at this moment."""
+        if self._balance >= self._tier.burst:
+            return self._balance
+        return min(float(self._tier.burst), self._balance + max(0.0, now_s - self._as_of_s) * self._tier.per_s)
+
+    def available(self, now_s: float) -> int:
+        """Whole tokens that can be spent now."""
+        return max(0, math.floor(self.balance(now_s) + ROUNDING))
+
+    def free_at(self, now_s: float, cost: float = 1.0) -> float:
+        """When so many tokens, of which a full purse holds enough, can be spent."""
+        missing = min(cost, self._tier.burst) - self.balance(now_s)
+        return now_s if missing <= ROUNDING else max(now_s, self._as_of_s) + missing / self._tier.per_s
+
+    def take(self, cost: float, now_s: float) -> Receipt:
+        """Spend tokens that are there; the receipt is `ended` once the request is."""
+        self._spend(cost, now_s)
+        receipt = Receipt(cost, self.spent, sum(other.cost for other in self._open))
+        self._open.add(receipt)
+        return receipt
+
+    def ended(self, receipt: Receipt) -> None:
+        """The request is over: answered, lost, or never sent."""
+        self._open.discard(receipt)
+
+    def refund(self, receipt: Receipt, now_s: float) -> None:
+        """Give back what was taken for a request that the venue never saw, or refused as a whole."""
+        self._spend(-receipt.cost, now_s)
+        self._balance = min(self._balance, float(self._tier.burst))
+        receipt.spent -= receipt.cost
+        receipt.cost = 0.0
+
+    def charge(self, cost: float, now_s: float) -> None:
+        """Pay what was charged afterwards: into debt, or down to nothing where the tier says so."""
+        self._spend(cost, now_s)
+        if self._tier.is_floored:
+            self._balance = max(self._balance, 0.0)
+
+    def told(self, feedback: Feedback, now_s: float, receipt: Receipt, *, is_mass: bool = False) -> None:
+        """Believe the venue, at its word's least: what it said, less what it may not have seen by then. Since, it has refilled.
+
+        A word about an earlier request than the last one heard of says nothing new.
+
+        Args:
+            feedback: What it said.
+            now_s: When that came.
+            receipt: Of the request that it was said about.
+            is_mass: Whether its word may have been written before or after a charge that we have counted already.
+        """
+        if feedback.tier is not None and feedback.tier in self._tokens.tiers and feedback.tier != self.tier_name:
+            self._move_to(feedback.tier, now_s)
+        if feedback.remaining is None or receipt.spent < self._heard_of:
+            return
+        self._heard_of = receipt.spent
+        unseen = receipt.beside + (0.0 if is_mass else self.spent - receipt.spent)
+        told = feedback.remaining - unseen
+        balance = self.balance(now_s)
+        self._balance = min(float(self._tier.burst), min(balance, told) if is_mass else told)
+        self._as_of_s = now_s + self._standstill_s(feedback.remaining, unseen)
+
+    def _move_to(self, tier: str, now_s: float) -> None:
+        """A full purse is full in any tier; what was spent or owed stays so."""
+        spent = self._tier.burst - self.balance(now_s)
+        self.tier_name, self._tier = tier, self._tokens.tiers[tier]
+        self._balance, self._as_of_s = self._tier.burst - spent, now_s
+
+    def _spend(self, cost: float, now_s: float) -> None:
+        balance = self.balance(now_s)
+        self._as_of_s = max(self._as_of_s, now_s + self._standstill_s(balance, cost))
+        self._balance = balance - cost
+        self.spent += cost
+
+    def _standstill_s(self, held: float, on_its_way: float) -> float:
+        """How long the venue's purse may not refill: one that it holds for full does so only once the next request arrives."""
+        margin_s = self._tokens.margin_s
+        return margin_s if on_its_way > 0 and held + margin_s * self._tier.per_s >= self._tier.burst else 0.0
+
+
+ROUNDING = 1e-6
+"""Sums of tokens this close count as equal."""
 
 
 ENOUGH_ANSWERS = 8

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.core.outcome import OUTCOMES_OF_WORDS, Outcome, Verdict, Word
-from engine.errors import ConfigError, CredentialError, ThrottledError, TransportError, VenueError
+from engine.errors import BatchTooLargeError, ConfigError, CredentialError, ThrottledError, TransportError, VenueError, WireError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,8 @@ class Retry:
         longest_wait_s: Longest wait between two tries.
         longest_hold_s: Longest time that one answer of 429 can hold an account, whatever the venue asked for.
         holds: How often in a row a 429 may hold the account before the account is given up.
+        longest_outage_s: How long a venue that takes no requests for now is waited for, where no deadline comes first.
+        longest_pending_s: How long an order that cannot be cancelled yet is tried again.
     """
 
     cancels: int = 5
@@ -39,12 +41,15 @@ class Retry:
     longest_wait_s: float = 5.0
     longest_hold_s: float = 60.0
     holds: int = 10
+    longest_outage_s: float = 900.0
+    longest_pending_s: float = 300.0
 
     def __post_init__(self) -> None:
         for name in ("cancels", "reads", "listings", "sweep_cancels"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"retry: {name} must be at least 1, not {getattr(self, name)!r}")
-        for name in ("sweeps", "first_wait_s", "longest_wait_s", "longest_hold_s", "holds"):
+        waits = ("first_wait_s", "longest_wait_s", "longest_hold_s", "longest_outage_s", "longest_pending_s")
+        for name in ("sweeps", "holds", *waits):
             if getattr(self, name) < 0:
                 raise ConfigError(f"retry: {name} must not be negative, not {getattr(self, name)!r}")
 
@@ -69,6 +74,13 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """The request was refused for what it named together: send it again as requests of at most so many orders."""
+
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """The order's fate is known, as far as it can be: None stands for the worst truth that the evidence allows."""
 
@@ -82,14 +94,19 @@ class Stop:
     fault: str
 
 
-Step = Again | Read | Settle | Stop
+Step = Again | Read | Split | Settle | Stop
+
+PENDING_WAIT_S = 0.5
+"""Longest wait between two cancels of an order that is pending. A guess: venues hold orders back for 0.05 to 3 seconds."""
 
 
 def _ends_the_account(came: Verdict | VenueError) -> bool:
     return isinstance(came, CredentialError) or (isinstance(came, ThrottledError) and came.is_final)
 
 
-def after_cancel(came: Verdict | VenueError, *, tries: int, was_unseen: bool, retry: Retry, roll: float) -> Step:
+def after_cancel(  # noqa: PLR0911  # one line for each thing that can come back
+    came: Verdict | VenueError, *, tries: int, was_unseen: bool, retry: Retry, roll: float, of: int = 1, waited_s: float = 0.0
+) -> Step:
     """Decide what follows a cancel.
 
     Args:
@@ -98,13 +115,17 @@ def after_cancel(came: Verdict | VenueError, *, tries: int, was_unseen: bool, re
         was_unseen: Whether an earlier one may have acted without an answer.
         retry: How often, how long.
         roll: In [0, 1), for the spread of the wait.
+        of: How many orders the request named.
+        waited_s: How long the order has been pending.
     """
     if isinstance(came, Verdict):
-        return Settle(OUTCOMES_OF_WORDS[came.word]) if came.word in OUTCOMES_OF_WORDS else Read()
+        return _after_word(came.word, waited_s, retry=retry, roll=roll)
     if _ends_the_account(came):
         return Stop(str(came))
     if isinstance(came, ThrottledError):
         return Again(0.0)  # the account's hold is the wait
+    if of > 1 and not isinstance(came, TransportError | WireError):
+        return Split(came.most if isinstance(came, BatchTooLargeError) and 0 < came.most < of else of // 2)
     if not isinstance(came, TransportError) or (came.sent and came.status is None):
         return Read()
     if tries < retry.cancels:
@@ -112,7 +133,19 @@ def after_cancel(came: Verdict | VenueError, *, tries: int, was_unseen: bool, re
     return Read() if came.sent or was_unseen else Settle()
 
 
-def after_read(came: Verdict | VenueError, *, tries: int, reads: int, retry: Retry, roll: float) -> Step:
+def _after_word(word: Word, waited_s: float, *, retry: Retry, roll: float) -> Step:
+    if word is Word.PENDING:
+        return _after_pending(waited_s, retry=retry, roll=roll)
+    return Settle(OUTCOMES_OF_WORDS[word]) if word in OUTCOMES_OF_WORDS else Read()
+
+
+def _after_pending(waited_s: float, *, retry: Retry, roll: float) -> Step:
+    if waited_s >= retry.longest_pending_s:
+        return Settle()
+    return Again(min(PENDING_WAIT_S, max(retry.first_wait_s, waited_s)) * (0.5 + 0.5 * roll))
+
+
+def after_read(came: Verdict | VenueError, *, tries: int, reads: int, retry: Retry, roll: float, waited_s: float = 0.0) -> Step:
     """Decide what follows a read of an order whose fate is not settled.
 
     Args:
@@ -121,8 +154,11 @@ def after_read(came: Verdict | VenueError, *, tries: int, reads: int, retry: Ret
         reads: Reads tried in a row, this one included.
         retry: How often, how long.
         roll: In [0, 1), for the spread of the wait.
+        waited_s: How long the order has been pending.
     """
     if isinstance(came, Verdict):
+        if came.word is Word.PENDING:
+            return _after_pending(waited_s, retry=retry, roll=roll)
         if came.word is Word.OPEN:
             return Again(retry.wait_s(max(tries, 1), roll=roll)) if tries < retry.cancels else Settle(Outcome.REJECTED)
         if came.word in OUTCOMES_OF_WORDS or came.word is Word.NOT_FOUND:
@@ -141,3 +177,17 @@ def after_listing(came: VenueError, *, tries: int, retry: Retry, roll: float) ->
     if isinstance(came, ThrottledError):
         return Again(0.0)
     return Again(retry.wait_s(tries, roll=roll)) if tries < retry.listings else Settle()
+
+
+def after_mass(came: VenueError, *, tries: int, retry: Retry, roll: float) -> Again | Settle | Stop:
+    """Decide what follows a mass cancel that brought no usable answer; `Settle` leaves the rest to a listing.
+
+    What may have acted without an answer is looked at before it is sent again: it would also hit what was placed since.
+    """
+    if _ends_the_account(came):
+        return Stop(str(came))
+    if isinstance(came, ThrottledError):
+        return Again(0.0)
+    if isinstance(came, TransportError) and not came.sent and tries < retry.cancels:
+        return Again(retry.wait_s(tries, roll=roll))
+    return Settle()

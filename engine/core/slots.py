@@ -26,23 +26,33 @@ class Slot:
         is_missing: Whether the last read said that the venue does not know the order; not enough to settle it.
         is_refused: Whether the venue has refused a cancel of it.
         is_acknowledged: Whether the venue has ever acknowledged a cancel of it.
+        is_barred: Whether its id cannot be the venue's, so that no request may name it.
         walk: Number of the listing walk in which it was last queued.
         sweeps: How often it was taken up again.
         reads_first: Whether the next step is a read instead of a cancel.
+        reads: Reads tried in a row.
+        most: Most orders of a request that may name it; 0 for no bound of its own.
+        began_s: When the work on it began in this sweep, or None.
+        pending_since_s: Since when the venue has called it alive and not yet to be cancelled, without a break; or None.
     """
 
     __slots__ = (
         "attempts",
+        "began_s",
         "code",
         "error",
         "is_acknowledged",
+        "is_barred",
         "is_missing",
         "is_refused",
         "is_settled",
         "is_unseen",
+        "most",
         "order",
         "order_id",
         "outcome",
+        "pending_since_s",
+        "reads",
         "reads_first",
         "result",
         "sent_s",
@@ -63,14 +73,24 @@ class Slot:
         self.is_missing = False
         self.is_refused = False
         self.is_acknowledged = False
+        self.is_barred = False
         self.walk = 0
         self.sweeps = 0
         self.reads_first = False
+        self.reads = 0
+        self.most = 0
+        self.began_s: float | None = None
+        self.pending_since_s: float | None = None
         self.code: int | str | None = None
         self.error: str | None = None
         self.result: Any = None
         self.sent_s: float | None = None
         self.settled_s: float | None = None
+
+    def begin(self, now_s: float) -> None:
+        """The work on this order begins, unless it has in this sweep."""
+        if self.began_s is None:
+            self.began_s = now_s
 
     def start(self, now_s: float) -> None:
         """A cancel may leave from now on: until something comes back, the fate is unknown."""
@@ -85,9 +105,11 @@ class Slot:
 
     def hear(self, came: Verdict | VenueError) -> None:
         """Write down what a cancel brought back; the fate is the worst that it leaves possible."""
+        self.reads = 0
         if isinstance(came, Verdict):
             self._say(came.code, came.text, came.result)
-            self.is_refused |= came.word is Word.UNSETTLED
+            self.is_refused |= came.word in (Word.UNSETTLED, Word.PENDING, Word.NOT_FOUND)
+            self.tries -= came.word is Word.PENDING  # it could not be cancelled yet: that is no try
         elif isinstance(came, TransportError) and not came.sent:
             self._say(came.code, str(came), None)
             self.attempts -= 1
@@ -103,9 +125,10 @@ class Slot:
 
     def hear_read(self, came: Verdict | VenueError) -> None:
         """Write down what a read brought back. Only a read that shows the order lifts the doubt of an unseen attempt."""
+        self.reads += 1
         self.is_missing = isinstance(came, Verdict) and came.word is Word.NOT_FOUND
         if isinstance(came, Verdict):
-            if came.word is Word.OPEN:
+            if came.word in (Word.OPEN, Word.PENDING):
                 self.is_unseen = False
                 self.is_refused = self.attempts > 0
                 if self.error is None:
@@ -117,6 +140,32 @@ class Slot:
         if self.is_missing:
             self.error = f"{self.error}; no complete listing has confirmed it"
         self.outcome = self.worst
+
+    def bar(self, problem: str, now_s: float) -> None:
+        """No request may name this order, and why."""
+        self.is_barred = True
+        self._say("malformed_id", f"no cancel was sent: {problem}", None)
+        self.settle(None, now_s)
+
+    def left_open(self, sent_s: float) -> None:
+        """A mass cancel that left at `sent_s` may have meant this order, and a later listing shows it open."""
+        self.attempts, self.sent_s, self.is_refused = 1, sent_s, True
+        self._say("still_open", "a mass cancel was sent, and the order was listed as open afterwards", None)
+        self.outcome = self.worst
+
+    def split(self, most: int) -> None:
+        """The venue refused a request for what else it named: that is no try, and the next one names at most so many orders."""
+        self.tries -= 1
+        self.most = most
+
+    def waited_s(self, word: Word | None, now_s: float) -> float:
+        """Seconds that the venue has called the order pending, without a break; `word` is what it says now."""
+        if word is not Word.PENDING:
+            self.pending_since_s = None
+            return 0.0
+        if self.pending_since_s is None:
+            self.pending_since_s = now_s
+        return now_s - self.pending_since_s
 
     def settle(self, outcome: Outcome | None, now_s: float) -> None:
         """Write the fate; None writes the worst that the evidence leaves possible."""
@@ -146,6 +195,8 @@ class Slot:
         self.outcome = self.worst
         self.sweeps += 1
         self.tries = tries
+        self.reads = 0
+        self.began_s = None
         self.is_settled = False
 
     @property
@@ -177,6 +228,10 @@ class Slots:
         self._places: list[Slot] = []
         for order_id in order_ids:
             self.place(order_id)
+
+    def __len__(self) -> int:
+        """How many orders, each counted once."""
+        return len(self._slots)
 
     def place(self, order_id: str, order: OpenOrder | None = None) -> Slot:
         """Give the next place to this order; the same id gets the same slot."""

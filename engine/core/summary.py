@@ -26,6 +26,10 @@ class CancelSummary:
         fault: Why the account stopped early, in words, or None.
         is_finished: Whether the account's part of the call is over; False only in what a `Progress` shows of a call under way.
         left: Orders that were listed and not touched, each with the reason.
+        is_uncounted: Whether the answer to a mass cancel was lost, so that orders which it cancelled, and which nobody had listed
+            before, may be missing from `results`.
+        locked_out_s: Seconds from this summary on in which the venue admits no cancel of this account, as far as is known: what
+            a mass cancel cancelled is charged afterwards.
         requests: Requests sent, of all kinds.
         elapsed_s: Seconds from the call to this summary.
     """
@@ -38,6 +42,8 @@ class CancelSummary:
     fault: str | None = None
     is_finished: bool = True
     left: Mapping[str, Belongs] = field(default_factory=dict)
+    is_uncounted: bool = False
+    locked_out_s: float = 0.0
     requests: int = 0
     elapsed_s: float = 0.0
 
@@ -90,6 +96,8 @@ class CancelSummary:
             "fault": self.fault,
             "left": {reason.value: by_reason[reason] for reason in Belongs if by_reason[reason]},
             "left_unclear": {order_id: why.value for order_id, why in self.left.items() if why is not Belongs.OUT},
+            "is_uncounted": self.is_uncounted,
+            "locked_out_s": rounded(self.locked_out_s),
             "requests": self.requests,
             "elapsed_s": rounded(self.elapsed_s),
         }

@@ -1,8 +1,8 @@
 """What an account's workers do next, while orders fill, appear and are cancelled. The rest of promise 6 lives here.
 
-A `Drain` decides which page to read or which order to cancel next: first the orders that are known, if any, then what the
-listing shows, until a walk that was read while nothing was in flight shows nothing left that can be cancelled. It is a machine
-without a clock or a network.
+A `Drain` decides which page to read, which orders to cancel or which order to read next: first the venue's own mass cancel, if
+that is the tactic, and the orders that are known, if any; then what the listing shows, until a walk that was read while nothing
+was in flight shows nothing left that can be cancelled. It is a machine without a clock or a network.
 
 Rules of a drain:
 
@@ -14,6 +14,8 @@ Rules of a drain:
    orders are listed where one of them seems to be missing.
 4. An order that a walk shows although it was settled before that walk began is taken up again, as long as that leads to
    something.
+5. A mass cancel is sent again only where a listing shows that the last one, whose answer was lost, has left orders open. What
+   it left although it was answered is cancelled by id.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from engine.core.listing import MOST_WALKS, Page, Walk
 from engine.core.order import OpenOrder, OrderState
 from engine.core.outcome import Outcome
+from engine.core.quota import Kind
 from engine.core.request import Belongs
 from engine.core.retry import Retry
 from engine.core.slots import Slot, Slots
@@ -35,6 +39,9 @@ MOST_SWEEPS = 20
 MOST_LATE_WALKS = 25
 """How often in a row a walk may find just a few new orders before the account is taken for one that keeps quoting. A guess."""
 
+MOST_MASSES = 2
+"""How often a mass cancel is sent that may have acted, and whose answer was lost; after that, orders go by id. A guess."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageJob:
@@ -43,7 +50,28 @@ class PageJob:
     cursor: str
 
 
-Job = PageJob | Slot
+@dataclass(frozen=True, slots=True, eq=False)
+class CancelJob:
+    """Cancel these orders, with one request."""
+
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadJob:
+    """Read this order by id."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MassJob:
+    """Send the venue's own mass cancel."""
+
+    kind: Kind
+
+
+Job = PageJob | CancelJob | ReadJob | MassJob
 
 
 class Drain:
@@ -58,6 +86,10 @@ class Drain:
         retry: How often an order may be taken up again, and with how many tries.
         known: Slots to work on before the first page is read.
         proves: Whether to list the orders at all where none of the known ones is missing.
+        mass: Chooses a mass cancel for so many orders, None standing for a number not known yet; gives None where cancels by id
+            are better.
+        lists_first: Whether to read the whole listing before the first cancel.
+        rank: Sorts the orders that are read first; the largest goes first.
 
     Attributes:
         is_listing: Whether a listing is part of the work, so that what follows means something.
@@ -67,6 +99,9 @@ class Drain:
         left: Listed orders that are not touched, each with the reason.
         is_finished: Whether there is nothing more to do.
         pause: How many times the work has come back to the same place; the workers rest before they go on, and set it to 0.
+        mass_sent_s: When the last mass cancel left, or None.
+        is_uncounted: Whether a mass cancel may have cancelled orders that nobody has named.
+        has_listed: Whether all orders were listed before the first cancel.
     """
 
     def __init__(
@@ -80,6 +115,9 @@ class Drain:
         retry: Retry,
         known: Iterable[Slot] = (),
         proves: bool = True,
+        mass: Callable[[int | None], Kind | None] | None = None,
+        lists_first: bool = False,
+        rank: Callable[[OpenOrder], Any] | None = None,
     ) -> None:
         self.is_listing = proves
         self.left: dict[str, Belongs] = {}
@@ -94,7 +132,16 @@ class Drain:
         self._cursor_at = cursor_at
         self._ahead = ahead
         self._retry = retry
+        self.mass_sent_s: float | None = None
+        self.is_uncounted = False
+        self.has_listed = False
+        self._choose_mass = mass
+        self._masses_left = MOST_MASSES
+        self._mass_due: Kind | None = None
+        self._is_collecting = lists_first or rank is not None
+        self._rank = rank
         self._queue: deque[Slot] = deque()
+        self._reads: deque[Slot] = deque()
         self._in_hand = 0
         self._reading: set[PageJob] = set()
         self._doubtful_walks = 0
@@ -111,31 +158,96 @@ class Drain:
         self._begin_walk()
         self._queue.extend(known)
         if self._queue:
+            self._is_collecting = False
+            self._work_off()
+        elif not self._is_collecting and self._wants_mass(None):
             self._work_off()
         elif not proves:
             self.is_finished = True
 
-    @property
-    def waiting(self) -> int:
-        """Jobs that can be taken now."""
-        return len(self._queue) + (1 if self._wants_page() else 0)
+    def waiting(self, *, cancels: bool, reads: bool, most: int = 1) -> int:
+        """Jobs of these sorts that can be taken now, cancels naming up to `most` orders each."""
+        jobs = 0
+        if cancels and not self._is_collecting:
+            jobs += 1 if self._mass_due else -(-len(self._queue) // most)
+        if reads:
+            jobs += len(self._reads) + (1 if self._takes_page() else 0)
+        return jobs
 
-    def take(self) -> Job | None:
-        """The next job, or None if there is none now. The first cancel goes before any page read ahead."""
-        if self._wants_page() and (self._is_proving or self._has_taken or not self._queue):
+    def next_cancel(self, most: int) -> tuple[Kind, int] | None:
+        """What kind of cancel `take` would give now, and how many orders it would name; a mass cancel names none."""
+        if self._is_collecting:
+            return None
+        if self._mass_due is not None:
+            return self._mass_due, 0
+        if not self._queue:
+            return None
+        count = self._reach(most)
+        return (Kind.CANCEL_ONE if count == 1 else Kind.CANCEL_MANY), count
+
+    def next_read(self) -> Kind | None:
+        """What kind of request `take` would give now for reading."""
+        if self._takes_page():
+            return Kind.LIST
+        return Kind.READ if self._reads else None
+
+    def take(self, *, cancels: bool, reads: bool, most: int = 1) -> Job | None:
+        """The next job of these sorts, or None if there is none now. The first cancel goes before any page read ahead."""
+        if reads and self._takes_page():
             job = PageJob(self._next_cursor())
             self._reading.add(job)
             return job
-        if not self._queue:
+        if reads and self._reads:
+            self._in_hand += 1
+            return ReadJob(self._reads.popleft())
+        chosen = self.next_cancel(most) if cancels else None
+        if chosen is None:
             return None
+        kind, count = chosen
+        if kind.is_mass:
+            self._mass_due = None
+            self._masses_left -= 1
+            self._in_hand += 1
+            self._queue.clear()  # it means them all; what it leaves comes back by name, or by the next listing
+            return MassJob(kind)
         self._has_taken = True
-        self._in_hand += 1
-        return self._queue.popleft()
+        self._in_hand += count
+        return CancelJob(tuple(self._queue.popleft() for _ in range(count)))
+
+    def put_back(self, slot: Slot) -> None:
+        """A slot in hand needs another request: it goes before those that had none yet."""
+        self._in_hand -= 1
+        if slot.reads_first:
+            self._reads.append(slot)
+        else:
+            self._queue.appendleft(slot)
 
     def settled(self) -> None:
-        """The work on a slot is done for this sweep."""
+        """The work on a slot in hand is done for this sweep."""
         self._in_hand -= 1
         self._turn_over()
+
+    def unsettled(self) -> list[Slot]:
+        """The orders known that a mass cancel is meant for."""
+        return [slot for slot in self._slots if not slot.is_settled]
+
+    def place_named(self, order_id: str) -> Slot | None:
+        """The slot in hand of an order that a mass cancel's answer names; None where it is settled already."""
+        slot = self._slots.get(order_id)
+        if slot is None:
+            slot = self._slots.place(order_id)
+        if slot.is_settled:
+            return None
+        slot.walk = self._walks
+        self._in_hand += 1
+        return slot
+
+    def mass_ended(self, *, is_answered: bool, may_have_acted: bool) -> None:
+        """The mass cancel in hand is over, as far as its own answer goes; a listing shows what it left."""
+        if is_answered or not may_have_acted:
+            self._masses_left = 0  # what it left although it was answered, or what it may not be used for, goes by id
+        self.is_uncounted |= may_have_acted and not is_answered
+        self.settled()
 
     def fed(self, job: PageJob, page: Page) -> None:
         """The page came."""
@@ -150,7 +262,9 @@ class Drain:
         """The page could not be read. Ahead of the work that is no harm yet: the first page is read again anyway."""
         self._reading.discard(job)
         self.listing_error = reason
-        if self._is_proving:
+        if self._is_collecting:
+            self._go()  # what is known is cancelled all the same, and listed again afterwards
+        elif self._is_proving:
             self.is_finished = True
         else:
             self._may_look_ahead = False
@@ -180,6 +294,40 @@ class Drain:
         self._is_proving = False
         self._is_exhausted = True
 
+    def _go(self) -> None:
+        """All that can be known beforehand is known: begin to cancel."""
+        self._is_collecting = False
+        self.has_listed = self.listing_error is None
+        if not self.has_listed or self._queue:
+            self._wants_mass(len(self._queue) if self.has_listed else None)
+        if self._rank is not None:
+            self._queue = deque(sorted(self._queue, key=self._place_of, reverse=True))
+        self._work_off()
+
+    def _wants_mass(self, orders: int | None) -> bool:
+        """Whether a mass cancel is the better way for so many orders; then it is due."""
+        if self._choose_mass is not None and self._masses_left:
+            self._mass_due = self._choose_mass(orders)
+        return self._mass_due is not None
+
+    def _place_of(self, slot: Slot) -> tuple[bool, Any]:
+        """Sorts an order by its rank; one without a rank comes last."""
+        rank = None if slot.order is None or self._rank is None else self._rank(slot.order)
+        return (rank is not None, 0 if rank is None else rank)
+
+    def _reach(self, most: int) -> int:
+        """How many orders from the head of the queue go into one request."""
+        count = 0
+        for slot in self._queue:
+            bound = min(most, slot.most or most)
+            if count >= bound:
+                break
+            count, most = count + 1, bound
+        return count
+
+    def _takes_page(self) -> bool:
+        return self._wants_page() and (self._is_proving or self._has_taken or not self._queue)
+
     def _wants_page(self) -> bool:
         if self.is_finished:
             return False
@@ -201,7 +349,14 @@ class Drain:
         """Take a page while nothing is in flight. Any work in it turns the walk into a drain."""
         fresh = self._walk.add(page)
         found = self._sort(fresh)
-        if found:
+        if self._is_collecting:
+            if self._walk.is_finished:
+                self.listing_error = self._walk.problem
+                self._go()
+        elif found and self._wants_mass(None):
+            self._seen_before = None
+            self._work_off()
+        elif found:
             self._is_proving = False
             self._seen_before = None
             self._page_rows = max(page.rows, 1)
@@ -245,21 +400,27 @@ class Drain:
 
     def _work_on(self, order: OpenOrder) -> Slot | None:
         """The slot to work on for this row, or None if it stays."""
-        if order.state not in (OrderState.OPEN, OrderState.UNKNOWN):
+        if order.state not in (OrderState.OPEN, OrderState.PENDING, OrderState.UNKNOWN):
             return None
         slot = self._slots.get(order.order_id)
         if slot is not None:
+            slot.order = slot.order or order
             return self._take_up(slot) if slot.walk < self._walks else None
         belongs = self._belongs(order)
         if belongs is not Belongs.IN:
             self.left[order.order_id] = belongs
             return None
-        return self._slots.place(order.order_id, order)
+        slot = self._slots.place(order.order_id, order)
+        if self.mass_sent_s is not None:
+            slot.left_open(self.mass_sent_s)
+        return slot
 
     def _take_up(self, slot: Slot) -> Slot | None:
         """An order that was settled before this walk began, and is still listed."""
         was_closed = slot.is_acknowledged or not slot.outcome.may_be_live
-        can_try = self._fruitless < (self._retry.sweeps if was_closed else 1) and slot.sweeps < MOST_SWEEPS
+        most_fruitless = self._retry.sweeps if was_closed else 1
+        is_first = slot.sweeps == 0 and self._retry.sweeps > 0
+        can_try = is_first or (self._fruitless < most_fruitless and slot.sweeps < MOST_SWEEPS)
         self._reopen(slot, is_listed=True)
         if can_try:
             self._taken_up += 1
@@ -275,7 +436,8 @@ class Drain:
 
     def _turn_over(self) -> None:
         """When a drain has run dry, begin the walk that may prove it."""
-        if not (self.is_finished or self._is_proving or self._queue or self._reading or self._in_hand):
+        is_busy = self._queue or self._reads or self._mass_due or self._reading or self._in_hand
+        if not (self.is_finished or self._is_proving or is_busy):
             if self._late_walks >= MOST_LATE_WALKS:
                 self.listing_error = "new orders keep appearing: something is still placing them"
                 self.is_finished = True
@@ -303,7 +465,7 @@ class Drain:
                 slot.settle(Outcome.NOT_FOUND, slot.settled_s or 0.0)
         unresolved = self._unresolved()
         if unresolved:
-            self._queue.extend(unresolved)
+            self._reads.extend(unresolved)
             self._work_off()
             return
         self.listing_error = None
@@ -326,6 +488,8 @@ class Drain:
         found = []
         for slot in self._slots:
             slot.walk = self._walks
+            if slot.is_barred:
+                continue
             if slot.outcome.may_be_live and slot.order_id not in self._walk.seen and slot.sweeps < self._retry.sweeps:
                 self._reopen(slot, is_listed=False)
                 slot.reads_first = True

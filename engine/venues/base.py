@@ -4,19 +4,20 @@ Rules that every venue follows:
 
 1. A decoder returns a value or raises a `VenueError`; any bytes at all are allowed in.
 2. An answer that does not have the documented shape is a `WireError`, never a value shaped like success.
-3. `read_cancel` says `CANCELLED` only for the venue's documented acknowledgement of that order.
+3. `read_cancel` and `read_mass` say `CANCELLED` only for the venue's documented acknowledgement of that order.
+4. What an answer does not mention is not settled by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.core.listing import Page
 from engine.core.order import OpenOrder
 from engine.core.outcome import Verdict
-from engine.core.quota import Limits
+from engine.core.quota import Feedback, Kind, Limits
 from engine.core.request import Account, Belongs, Scope
 
 
@@ -63,7 +64,14 @@ class Transport(Protocol):
 
 
 class Venue(Protocol):
-    """What the stages need to know of a venue. `wall_s` is Unix time, for what a venue dates; nothing else here has a clock."""
+    """What the stages need to know of a venue. `wall_s` is Unix time, for what a venue dates; nothing else here has a clock.
+
+    A request is made only when its turn has come, and anew for every attempt: where it carries a time, it is fresh.
+
+    Attributes:
+        most_ids: Most orders that one cancel can name.
+        page_rows: Rows of a full page, as far as is known.
+    """
 
     name: str
     base_url: str
@@ -71,6 +79,7 @@ class Venue(Protocol):
     timeout_s: float
     first_cursor: str
     page_rows: int
+    most_ids: int
 
     def check(self, account: Account, scope: Scope | None = None) -> None:
         """Refuse what this venue cannot use.
@@ -78,6 +87,10 @@ class Venue(Protocol):
         Raises:
             ConfigError: the account's credentials, or a condition of the scope, are not this venue's.
         """
+        ...
+
+    def problem_of(self, order_id: str) -> str | None:
+        """Why this cannot be an order id of the venue's, so that it must not be sent; None where it can."""
         ...
 
     def identity(self, account: Account) -> Hashable:
@@ -92,15 +105,27 @@ class Venue(Protocol):
         """Whether the order belongs to the scope, as this venue names its markets."""
         ...
 
-    def cancel_request(self, account: Account, order_id: str) -> HttpRequest:
-        """The request that cancels one order."""
+    def mass_cancels(self, scope: Scope) -> tuple[Kind, ...]:
+        """The venue's own mass cancels that hit exactly this scope, and never more; empty where there is none."""
         ...
 
-    def read_cancel(self, answer: HttpAnswer, *, wall_s: float) -> Verdict:
-        """The word on that order, or a `VenueError`."""
+    def cancel_request(self, account: Account, order_ids: Sequence[str], *, wall_s: float) -> HttpRequest:
+        """The request that cancels these orders: at least 1, at most `most_ids`."""
         ...
 
-    def page_request(self, account: Account, scope: Scope, cursor: str) -> HttpRequest:
+    def read_cancel(self, answer: HttpAnswer, order_ids: Sequence[str], *, wall_s: float) -> Mapping[str, Verdict]:
+        """The word on each of these orders, also on one that the answer does not mention; or a `VenueError` for all."""
+        ...
+
+    def mass_request(self, account: Account, scope: Scope, kind: Kind, *, wall_s: float) -> HttpRequest:
+        """The request for a mass cancel that `mass_cancels` named for this scope."""
+        ...
+
+    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> Mapping[str, Verdict]:
+        """The word on every order that the answer mentions; or a `VenueError`."""
+        ...
+
+    def page_request(self, account: Account, scope: Scope, cursor: str, *, wall_s: float) -> HttpRequest:
         """The request for one page of the open orders, narrowed to the scope as far as the venue can."""
         ...
 
@@ -112,10 +137,30 @@ class Venue(Protocol):
         """Cursor of the page that holds the row at this position (from 0), pages holding `rows` rows."""
         ...
 
-    def order_request(self, account: Account, order_id: str) -> HttpRequest:
+    def order_request(self, account: Account, order_id: str, *, wall_s: float) -> HttpRequest:
         """The request that reads one order."""
         ...
 
     def read_order(self, answer: HttpAnswer, order_id: str, *, wall_s: float) -> Verdict:
         """The word on that order and the order itself, or a `VenueError`."""
+        ...
+
+    def feedback(self, answer: HttpAnswer) -> Feedback | None:
+        """What the answer says of the account's tokens, whatever its status; None where it says nothing that can be used."""
+        ...
+
+    def time_request(self) -> HttpRequest | None:
+        """The request that reads the venue's clock; None where no request carries a time."""
+        ...
+
+    def read_time(self, answer: HttpAnswer) -> float:
+        """That clock, in Unix seconds, or a `VenueError`."""
+        ...
+
+    def tier_request(self, account: Account, *, wall_s: float) -> HttpRequest:
+        """The request that reads the account's tier. Asked only of a venue whose limits have tokens."""
+        ...
+
+    def read_tier(self, answer: HttpAnswer) -> str | None:
+        """That tier, in lower case, None where the answer names none that is known; or a `VenueError`."""
         ...

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from engine import Belongs, OpenOrder, OrderState, Outcome, Retry
 from engine.core.listing import MOST_PAGES, Page, Walk
 from engine.core.outcome import Verdict, Word
+from engine.core.quota import Kind
 from engine.core.slots import Slots
-from engine.core.work import MOST_LATE_WALKS, Drain, PageJob
+from engine.core.work import MOST_LATE_WALKS, Drain, MassJob, PageJob, ReadJob
+from engine.errors import TransportError
 
 RETRY = Retry()
 
@@ -72,11 +74,27 @@ def test_an_order_on_two_pages_is_seen_once():
     assert rows("c") == tuple(walk.add(Page(orders=rows("b", "c"), next="3")))
 
 
+def take(drain, *, most=1):
+    """The next job of any sort."""
+    return drain.take(cancels=True, reads=True, most=most)
+
+
+def slot_of(job):
+    """The one order of a job."""
+    (slot,) = [job.slot] if isinstance(job, ReadJob) else job.slots
+    return slot
+
+
 class Book:
     """A book of 3 rows a page that a drain is let loose on, step by step, in an order drawn by dice."""
 
-    def __init__(self, dice, *, orders, others=0, ahead=9, stubborn=0, liars=0, scope=None, by_position=True):
+    def __init__(
+        self, dice, *, orders, others=0, ahead=9, stubborn=0, liars=0, scope=None, by_position=True, most=1, mass=None, **options
+    ):
         self.dice = dice
+        self.most = most
+        self.mass = mass
+        self.masses = 0
         self.open = [f"order-{number}" for number in range(orders)] + [f"other-{number}" for number in range(others)]
         dice.shuffle(self.open)
         self.stubborn = set(self.open[:stubborn])
@@ -90,6 +108,8 @@ class Book:
             cursor_at=(lambda position, rows: str(position // rows + 1)) if by_position else None,
             ahead=ahead,
             retry=RETRY,
+            mass=None if mass is None else lambda _orders: Kind.CANCEL_ALL,
+            **options,
         )
         self.flying = []
         self.newcomers = set()
@@ -102,7 +122,7 @@ class Book:
 
     def step(self):
         """Take a job, or let one that is under way come to its end."""
-        job = self.drain.take() if self.dice.random() < 0.6 or not self.flying else None
+        job = take(self.drain, most=self.dice.randint(1, self.most)) if self.dice.random() < 0.6 or not self.flying else None
         if job is not None:
             self.flying.append(job)
         elif self.flying:
@@ -114,10 +134,33 @@ class Book:
             self.newcomers = set() if job.cursor == "1" else self.newcomers
             self.drain.fed(job, self.page(job.cursor))
             return
-        job.start(0.0)
-        self.touched.add(job.order_id)
-        job.settle(self.cancel(job.order_id), 0.0)
-        self.drain.settled()
+        if isinstance(job, MassJob):
+            self.land_mass()
+            return
+        for slot in [job.slot] if isinstance(job, ReadJob) else job.slots:
+            slot.start(0.0)
+            self.touched.add(slot.order_id)
+            slot.settle(self.cancel(slot.order_id), 0.0)
+            self.drain.settled()
+
+    def land_mass(self):
+        """The venue's answer to a mass cancel of everything in scope: the word of the `mass` list, the last one for ever."""
+        self.masses += 1
+        word = self.mass[min(self.masses, len(self.mass)) - 1]
+        for slot in self.drain.unsettled():
+            slot.start(0.0)
+        acted = [order_id for order_id in self.open if order_id.startswith("order")] if "acts" in word else []
+        self.open = [order_id for order_id in self.open if order_id not in acted]
+        self.drain.mass_sent_s = 0.0
+        for order_id in acted if "answers" in word else []:
+            slot = self.drain.place_named(order_id)
+            slot.start(0.0)
+            slot.settle(Outcome.CANCELLED, 0.0)
+            self.drain.settled()
+        for slot in self.drain.unsettled():
+            slot.hear(TransportError("lost", sent=True))
+            slot.settle(None, 0.0)
+        self.drain.mass_ended(is_answered="answers" in word, may_have_acted=True)
 
     def cancel(self, order_id):
         """What the venue makes of a cancel."""
@@ -148,10 +191,29 @@ class Book:
 
 
 @settings(deadline=None)
-@given(st.integers(0, 2**32), st.integers(0, 40), st.integers(0, 12), st.integers(0, 30), st.integers(0, 15), st.booleans())
-def test_a_drain_misses_nothing(seed, orders, moves, ahead, others, by_position):
+@given(
+    st.integers(0, 2**32),
+    st.integers(0, 40),
+    st.integers(0, 12),
+    st.integers(0, 30),
+    st.integers(0, 15),
+    st.booleans(),
+    st.integers(1, 7),
+    st.none() | st.lists(st.sampled_from(["acts and answers", "acts", "answers", ""]), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_a_drain_misses_nothing(seed, orders, moves, ahead, others, by_position, most, mass, lists_first):
     """However answers interleave, orders fill and appear: a verified drain left nothing in scope, and touched nothing else."""
-    book = Book(random.Random(seed), orders=orders, others=others, ahead=ahead, by_position=by_position).run(moves=moves)
+    book = Book(
+        random.Random(seed),
+        orders=orders,
+        others=others,
+        ahead=ahead,
+        by_position=by_position,
+        most=most,
+        mass=mass,
+        lists_first=lists_first,
+    ).run(moves=moves)
     in_scope = [order_id for order_id in book.open if order_id.startswith("order") and order_id not in book.newcomers]
 
     assert [] == in_scope or not book.drain.verified
@@ -179,10 +241,10 @@ def test_a_fill_and_a_newcomer_together_hide_nothing():
     book = Book(random.Random(1), orders=1, others=4)
     book.open = ["other-0", "other-1", "other-2", "order-0", "other-3"]
     drain = book.drain
-    drain.fed(drain.take(), book.page("1"))
+    drain.fed(take(drain), book.page("1"))
     book.open = ["other-1", "other-2", "order-0", "other-3", "other-4"]
-    drain.fed(drain.take(), book.page("2"))
-    drain.fed(drain.take(), book.page("3"))
+    drain.fed(take(drain), book.page("2"))
+    drain.fed(take(drain), book.page("3"))
 
     assert not drain.is_finished
     book.run()
@@ -203,10 +265,10 @@ def test_an_unclear_order_is_left_and_not_verified():
 def test_a_closed_row_in_the_open_list_is_no_work():
     """A row that the venue itself shows as closed is not cancelled."""
     drain = Book(random.Random(1), orders=0).drain
-    job = drain.take()
+    job = take(drain)
     closed = OpenOrder(order_id="a", state=OrderState.FILLED)
     drain.fed(job, Page(orders=(closed,), total=1, next="2"))
-    drain.fed(drain.take(), Page(total=1))
+    drain.fed(take(drain), Page(total=1))
 
     assert drain.verified
 
@@ -214,7 +276,7 @@ def test_a_closed_row_in_the_open_list_is_no_work():
 def test_a_failed_first_page_is_never_an_empty_book():
     """When the listing cannot be read, the drain ends incomplete, with the reason, and verifies nothing."""
     drain = Book(random.Random(1), orders=5).drain
-    ends = drain.failed(drain.take(), "HTTP 500")
+    ends = drain.failed(take(drain), "HTTP 500")
 
     assert ends
     assert (True, False, False) == (drain.is_finished, drain.listing_complete, drain.verified)
@@ -264,17 +326,17 @@ def test_an_unresolved_order_that_is_not_listed_is_read_again():
     """An order that may be live by our books, and is missing from a complete listing, is read before the drain ends."""
     book = Book(random.Random(1), orders=1)
     drain = book.drain
-    drain.fed(drain.take(), book.page("1"))
-    slot = drain.take()
+    drain.fed(take(drain), book.page("1"))
+    slot = slot_of(take(drain))
     slot.start(0.0)
     slot.settle(Outcome.UNKNOWN, 0.0)
     drain.settled()
     book.open.clear()
-    drain.fed(drain.take(), book.page("1"))
-    again = drain.take()
+    drain.fed(take(drain), book.page("1"))
+    again = take(drain)
 
-    assert slot is again
-    assert again.reads_first
+    assert isinstance(again, ReadJob)
+    assert slot is again.slot
 
 
 def known(*order_ids, proves=False):
@@ -290,10 +352,10 @@ def test_known_ids_are_taken_once_in_order():
     """The work of known ids holds each id once, in input order, and reads no page."""
     drain, _ = known("b", "a", "b")
 
-    assert ["b", "a", None] == [slot and slot.order_id for slot in (drain.take(), drain.take(), drain.take())]
+    assert ["b", "a", None] == [job and slot_of(job).order_id for job in (take(drain), take(drain), take(drain))]
     drain.settled()
     drain.settled()
-    assert (0, True, False) == (drain.waiting, drain.is_finished, drain.is_listing)
+    assert (0, True, False) == (drain.waiting(cancels=True, reads=True), drain.is_finished, drain.is_listing)
 
 
 def test_no_known_ids_are_no_work():
@@ -305,15 +367,15 @@ def test_no_known_ids_are_no_work():
 def test_not_found_needs_a_listing_that_agrees(listed, expected):
     """An order that the venue does not know by id is at risk until a complete listing does not show it either."""
     drain, slots = known("a")
-    slot = drain.take()
+    slot = slot_of(take(drain))
     slot.start(0.0)
     slot.hear(Verdict(word=Word.UNSETTLED, text="no"))
     slot.hear_read(Verdict(word=Word.NOT_FOUND, text="never heard of it"))
     slot.settle(None, 0.0)
     assert Outcome.REJECTED is slot.outcome
     drain.settled()
-    drain.fed(drain.take(), Page(orders=rows(*listed), total=1, next="2"))
-    if not drain.is_finished and drain.waiting and isinstance(job := drain.take(), PageJob):
+    drain.fed(take(drain), Page(orders=rows(*listed), total=1, next="2"))
+    if not drain.is_finished and isinstance(job := take(drain), PageJob):
         drain.fed(job, Page())
 
     assert expected is slots.get("a").outcome

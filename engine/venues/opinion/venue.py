@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.core.listing import Page
 from engine.core.order import OpenOrder, Side
 from engine.core.outcome import Verdict
-from engine.core.quota import Limits
+from engine.core.quota import Feedback, Kind, Limits
 from engine.core.request import Account, Belongs, Scope, checked_seconds
 from engine.errors import ConfigError
 from engine.venues.base import HttpAnswer, HttpRequest
@@ -58,6 +58,7 @@ class Opinion:
     name = "opinion"
     first_cursor = wire.FIRST_PAGE
     page_rows = wire.PAGE_SIZE
+    most_ids = 1
 
     def __init__(
         self,
@@ -111,15 +112,33 @@ class Opinion:
         """Whether the order belongs to the scope; a market is named by its own id, and by its group's if so chosen."""
         return scope.belongs(order, markets=(order.market, order.group) if self._include_group else None)
 
-    def cancel_request(self, account: Account, order_id: str) -> HttpRequest:
-        """The request that cancels one order; Opinion has no other cancel."""
+    def problem_of(self, order_id: str) -> str | None:
+        """None: the venue says nothing of what its ids look like."""
+        return None
+
+    def mass_cancels(self, scope: Scope) -> tuple[Kind, ...]:
+        """None: Opinion has no cancel but the one of a single order."""
+        return ()
+
+    def cancel_request(self, account: Account, order_ids: Sequence[str], *, wall_s: float) -> HttpRequest:
+        """The request that cancels the one order; Opinion has no other cancel."""
+        (order_id,) = order_ids
         return wire.cancel_request(self.base_url, self._key(account), order_id)
 
-    def read_cancel(self, answer: HttpAnswer, *, wall_s: float) -> Verdict:
+    def read_cancel(self, answer: HttpAnswer, order_ids: Sequence[str], *, wall_s: float) -> Mapping[str, Verdict]:
         """The word on that order, or a `VenueError`."""
-        return wire.read_cancel(answer, wall_s=wall_s)
+        (order_id,) = order_ids
+        return {order_id: wire.read_cancel(answer, wall_s=wall_s)}
 
-    def page_request(self, account: Account, scope: Scope, cursor: str) -> HttpRequest:
+    def mass_request(self, account: Account, scope: Scope, kind: Kind, *, wall_s: float) -> HttpRequest:
+        """Never asked for, because `mass_cancels` names none."""
+        raise AssertionError("Opinion has no mass cancel")
+
+    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> Mapping[str, Verdict]:
+        """Never asked for, because `mass_cancels` names none."""
+        raise AssertionError("Opinion has no mass cancel")
+
+    def page_request(self, account: Account, scope: Scope, cursor: str, *, wall_s: float) -> HttpRequest:
         """The request for one page of the open orders, narrowed by market."""
         market = None if self._include_group or scope.market is None else str(scope.market)
         return wire.page_request(self.base_url, self._key(account), page=cursor, market=market, statuses=self._open_statuses)
@@ -132,13 +151,33 @@ class Opinion:
         """Number of the page that holds the row at this position."""
         return str(position // rows + 1)
 
-    def order_request(self, account: Account, order_id: str) -> HttpRequest:
+    def order_request(self, account: Account, order_id: str, *, wall_s: float) -> HttpRequest:
         """The request that reads one order."""
         return wire.order_request(self.base_url, self._key(account), order_id)
 
     def read_order(self, answer: HttpAnswer, order_id: str, *, wall_s: float) -> Verdict:
         """The word on that order and the order itself, or a `VenueError`."""
         return wire.read_order(answer, order_id, wall_s=wall_s, side_numbers=self._side_numbers)
+
+    def feedback(self, answer: HttpAnswer) -> Feedback | None:
+        """None: the venue says nothing of its count."""
+        return None
+
+    def time_request(self) -> HttpRequest | None:
+        """None: no request carries a time."""
+        return None
+
+    def read_time(self, answer: HttpAnswer) -> float:
+        """Never asked for."""
+        raise AssertionError("Opinion's requests carry no time")
+
+    def tier_request(self, account: Account, *, wall_s: float) -> HttpRequest:
+        """Never asked for, because its limits have no tokens."""
+        raise AssertionError("Opinion has no tiers")
+
+    def read_tier(self, answer: HttpAnswer) -> str | None:
+        """Never asked for."""
+        raise AssertionError("Opinion has no tiers")
 
     @staticmethod
     def _key(account: Account) -> str:

@@ -15,16 +15,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from engine.core.listing import Page
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import WORDS_OF_STATES, Verdict, Word
 from engine.errors import ConfigError, CredentialError, ThrottledError, TransportError, WireError
+from engine.venues import decoding
 from engine.venues.base import HttpAnswer, HttpRequest
+from engine.venues.decoding import (
+    decimal,
+    json_object,
+    path_segment,
+    refuse_redirect,
+    seconds_to_wait,
+    text_id,
+    whole,
+    wire_error,
+    words,
+)
 
 CHAIN_ID = "56"
 """BNB Chain, the only one the venue accepts. Source: opinion-clob-sdk 0.7.0, `sdk.py` line 32."""
@@ -66,43 +76,17 @@ BUSY_STATUSES = {403, 408, 425}
 firewall."""
 
 
-MOST_DIGITS = 40
-"""Most digits before or behind the point of a price or size that is believed; prices lie between 0 and 1. A guess."""
-
-MOST_NESTED = 10_000
-"""Most opening brackets of a body that is parsed at all; a page of 20 rows has about 25. A guess."""
-
-
 def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
     """The address in front of `/openapi`, from either spelling of it: with `/openapi` at its end or without.
 
     Raises:
-        ConfigError: it is no http(s) address of a host, carries a user, a query or a fragment, or would send the key in the
-            clear to another machine.
+        ConfigError: as `decoding.checked_base_url`; also when `/openapi` comes twice.
     """
-    if not isinstance(base_url, str) or not base_url.strip():
-        raise ConfigError("base_url is empty; use https://openapi.opinion.trade")
-    if base_url != base_url.strip() or not base_url.isprintable() or " " in base_url:
-        raise ConfigError(f"base_url holds white space or control characters: {base_url!r}")
-    try:
-        parts = urlsplit(base_url)
-        port_is_good = parts.port is None or 0 < parts.port < 65536
-    except ValueError as error:
-        raise ConfigError(f"base_url is no address: {base_url!r} ({error})") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_good:
-        raise ConfigError(f"base_url must look like https://openapi.opinion.trade, not {base_url!r}")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise ConfigError("base_url must carry no user, password, query or fragment; the key goes into OpinionKey")
-    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
-        raise ConfigError(f"base_url {base_url!r} would send keys in the clear; use https:// (http:// is for this machine only)")
-    path = parts.path.rstrip("/").removesuffix("/openapi")
-    if "/openapi" in path:
+    address = decoding.checked_base_url(base_url, example="https://openapi.opinion.trade", allow_http=allow_http)
+    address = address.removesuffix("/openapi")
+    if "/openapi" in urlsplit(address).path:
         raise ConfigError(f"base_url names /openapi twice: {base_url!r}")
-    return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
+    return address
 
 
 # --- requests
@@ -135,14 +119,9 @@ def order_request(base_url: str, api_key: str, order_id: str) -> HttpRequest:
     """`GET /openapi/order/{orderId}`, the id escaped into one path segment. Source: the same file, line 1885."""
     return HttpRequest(
         method="GET",
-        url=f"{base_url}/openapi/order/{_segment(order_id)}",
+        url=f"{base_url}/openapi/order/{path_segment(order_id)}",
         headers={"apikey": api_key, "Accept": "application/json"},
     )
-
-
-def _segment(order_id: str) -> str:
-    """Escape one path segment; dots alone would be taken for a folder, and so are escaped too."""
-    return quote(order_id, safe="") if order_id.strip(".") else order_id.replace(".", "%2E")
 
 
 # --- answers
@@ -160,7 +139,7 @@ def read_cancel(answer: HttpAnswer, *, wall_s: float) -> Verdict:
     if not 200 <= answer.status < 300:
         return Verdict(word=Word.UNSETTLED, code=answer.status, text=f"HTTP {answer.status} with code 0")
     if not isinstance(result, dict) or not isinstance(result.get("result"), bool):
-        raise _wire_error(answer, "a cancel was answered without the documented result")
+        raise wire_error(answer, "a cancel was answered without the documented result")
     if result["result"]:
         return Verdict(word=Word.CANCELLED, result={"result": True})
     return Verdict(word=Word.UNSETTLED, code="result_false", text="the venue did not cancel it by this request")
@@ -177,9 +156,9 @@ def read_page(answer: HttpAnswer, *, page: str, wall_s: float, side_numbers: Map
     if rows is None and "list" in result:
         rows = []
     if not isinstance(rows, list):
-        raise _wire_error(answer, "the listing came without its list")
+        raise wire_error(answer, "the listing came without its list")
     orders = [order for row in rows if (order := read_row(row, side_numbers)) is not None]
-    total = _whole(result.get("total"))
+    total = whole(result.get("total"))
     return Page(
         orders=tuple(orders),
         unreadable=len(rows) - len(orders),
@@ -202,7 +181,7 @@ def read_order(answer: HttpAnswer, order_id: str, *, wall_s: float, side_numbers
     row = (result.get("orderData") or result.get("data")) if isinstance(result, dict) else None
     order = read_row(row, side_numbers)
     if order is None or order.order_id != order_id:
-        raise _wire_error(answer, "a read was answered without the order that was asked for")
+        raise wire_error(answer, "a read was answered without the order that was asked for")
     word = WORDS_OF_STATES[order.state]
     evidence = {key: value for key, value in (row or {}).items() if key in _EVIDENCE and isinstance(value, str | int)}
     if word is Word.UNSETTLED:
@@ -218,10 +197,10 @@ def read_row(row: object, side_numbers: Mapping[int, Side]) -> OpenOrder | None:
     """An order row, or None if it names no order."""
     if not isinstance(row, dict):
         return None
-    order_id = _text_id(row.get("orderId")) or _text_id(row.get("transNo"))
+    order_id = text_id(row.get("orderId")) or text_id(row.get("transNo"))
     if order_id is None:
         return None
-    created_s = _whole(row.get("createdAt"))
+    created_s = whole(row.get("createdAt"))
     return OpenOrder(
         order_id=order_id,
         state=_state(row),
@@ -229,15 +208,15 @@ def read_row(row: object, side_numbers: Mapping[int, Side]) -> OpenOrder | None:
         market=_market(row.get("marketId")),
         group=_market(row.get("rootMarketId")),
         asset=_asset(row.get("outcomeSideEnum")),
-        price=_decimal(row.get("price")),
-        size=_decimal(row.get("orderShares")),
-        filled=_decimal(row.get("filledShares")),
+        price=decimal(row.get("price")),
+        size=decimal(row.get("orderShares")),
+        filled=decimal(row.get("filledShares")),
         created_at_ms=created_s * 1000 if created_s else None,
     )
 
 
 def _state(row: Mapping[str, Any]) -> OrderState:
-    return STATES.get(_whole(row.get("status")) or 0, OrderState.UNKNOWN)
+    return STATES.get(whole(row.get("status")) or 0, OrderState.UNKNOWN)
 
 
 def _side(row: Mapping[str, Any], side_numbers: Mapping[int, Side]) -> Side | None:
@@ -249,8 +228,8 @@ def _side(row: Mapping[str, Any], side_numbers: Mapping[int, Side]) -> Side | No
     number = row.get("side")
     if number is None:
         return side
-    whole = _whole(number)
-    return side if whole is not None and side_numbers.get(whole) is side else None
+    known = whole(number)
+    return side if known is not None and side_numbers.get(known) is side else None
 
 
 def _envelope(answer: HttpAnswer, *, wall_s: float) -> tuple[int, str, Any, bool]:
@@ -263,8 +242,8 @@ def _envelope(answer: HttpAnswer, *, wall_s: float) -> tuple[int, str, Any, bool
         WireError: a redirect, or a body without the documented envelope.
     """
     if 300 <= answer.status < 400:
-        _refuse_redirect(answer)
-    body = _json_object(answer)
+        refuse_redirect(answer)
+    body = json_object(answer)
     codes = [body[key] for key in ("errno", "code") if body is not None and body.get(key) is not None]
     code = codes[0] if codes and type(codes[0]) is int else None
     text = _text(body)
@@ -279,7 +258,7 @@ def _envelope(answer: HttpAnswer, *, wall_s: float) -> tuple[int, str, Any, bool
         words = f"HTTP {answer.status}" + (f": {text}" if text else "")
         raise TransportError(words, sent=True, code=f"http_{answer.status}", status=answer.status)
     if body is None or code is None:
-        raise _wire_error(answer, "an answer without the documented envelope")
+        raise wire_error(answer, "an answer without the documented envelope")
     return code, text, body.get("result"), all(type(other) is int and other == code for other in codes)
 
 
@@ -288,94 +267,18 @@ def _good_result(answer: HttpAnswer, what: str, *, wall_s: float) -> dict[str, A
     if code != 0 or not is_agreed or not 200 <= answer.status < 300:
         raise WireError(f"{what} was refused with HTTP {answer.status}, code {code}: {text}", status=answer.status, code=code)
     if not isinstance(result, dict):
-        raise _wire_error(answer, f"{what} came without a result")
+        raise wire_error(answer, f"{what} came without a result")
     return result
 
 
-def seconds_to_wait(value: str | None, *, wall_s: float) -> float | None:
-    """Seconds that a `Retry-After` asks for, from its number or its date; None where it says nothing that can be used."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - wall_s
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return max(0.0, seconds) if seconds == seconds else None  # noqa: PLR0124  # not-a-number is unequal to itself
-
-
-def _refuse_redirect(answer: HttpAnswer) -> NoReturn:
-    host = urlsplit(answer.headers.get("location", "")).netloc.rpartition("@")[2] or "somewhere"
-    raise WireError(
-        f"the venue redirects to {host} (HTTP {answer.status}), and redirects are not followed; check base_url",
-        status=answer.status,
-        code=f"http_{answer.status}",
-    )
-
-
-def _wire_error(answer: HttpAnswer, what: str) -> WireError:
-    begin = answer.body[:200].decode("utf-8", "replace")
-    return WireError(f"{what}: HTTP {answer.status}, {begin!r}", status=answer.status, code="bad_answer")
-
-
-def _json_object(answer: HttpAnswer) -> dict[str, Any] | None:
-    # The parser recurses, and other packages may have lifted the interpreter's bound on that: a deep body would end the process.
-    if answer.body.count(b"[") + answer.body.count(b"{") > MOST_NESTED:
-        return None
-    try:
-        body = json.loads(answer.body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
 def _text(body: Mapping[str, Any] | None) -> str:
-    """The venue's words, cut to a length that fits a report, without what could steer a terminal."""
-    if body is None:
-        return ""
-    words = body.get("errmsg") or body.get("msg") or ""
-    return "".join(sign if sign.isprintable() else "?" for sign in words[:200]) if isinstance(words, str) else ""
-
-
-def _text_id(value: object) -> str | None:
-    """An id, from text or a whole number; None for anything that could not be sent back as one."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not value or len(value) > 256 or not value.isprintable() or " " in value:
-        return None
-    return value
-
-
-def _whole(value: object) -> int | None:
-    """A whole number that is not negative, from a number or its decimal text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18 else None
+    return "" if body is None else words(body.get("errmsg") or body.get("msg"))
 
 
 def _market(value: object) -> str | None:
-    number = _whole(value)
+    number = whole(value)
     return str(number) if number else None
 
 
 def _asset(value: object) -> str | None:
     return value.strip().lower() or None if isinstance(value, str) else None
-
-
-def _decimal(value: object) -> Decimal | None:
-    """A finite decimal, from text or a number; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, str) and len(value) > 80):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS else None

@@ -354,7 +354,10 @@ def test_the_venues_words_cannot_steer_a_terminal():
 )
 def test_both_spellings_of_the_base_url_work(base_url, expected):
     """With `/openapi` or without, with a slash or without: one address."""
-    assert f"{expected}/openapi/order/cancel" == Opinion(base_url).cancel_request(Account("a", OpinionKey("k")), "x").url
+    assert (
+        f"{expected}/openapi/order/cancel"
+        == Opinion(base_url).cancel_request(Account("a", OpinionKey("k")), ["x"], wall_s=0.0).url
+    )
 
 
 @pytest.mark.parametrize(
@@ -389,7 +392,7 @@ def test_the_key_is_not_in_any_repr():
     """Neither the key's own repr nor that of a request shows it."""
     account = Account("alice", OpinionKey("SECRET-KEY"))
 
-    assert "SECRET" not in repr(account) + repr(account.credentials) + repr(Opinion().cancel_request(account, "x"))
+    assert "SECRET" not in repr(account) + repr(account.credentials) + repr(Opinion().cancel_request(account, ["x"], wall_s=0.0))
 
 
 @pytest.mark.parametrize("options", [{"timeout_s": 0}, {"open_statuses": ()}, {"open_statuses": ("1",)}])
@@ -402,9 +405,9 @@ def test_impossible_venue_options_are_refused(options):
 def test_the_requests_are_the_documented_ones():
     """Method, address, parameters in the official order, headers and body of the three routes."""
     venue, alice = Opinion(), Account("alice", OpinionKey("USER_KEY"))
-    cancel = venue.cancel_request(alice, "ok-0001")
-    page = Opinion(open_statuses=(1, 2, 3)).page_request(alice, Scope(market=123), "2")
-    read = venue.order_request(alice, "a/b c?d")
+    cancel = venue.cancel_request(alice, ["ok-0001"], wall_s=0.0)
+    page = Opinion(open_statuses=(1, 2, 3)).page_request(alice, Scope(market=123), "2", wall_s=0.0)
+    read = venue.order_request(alice, "a/b c?d", wall_s=0.0)
 
     assert ("POST", "https://openapi.opinion.trade/openapi/order/cancel") == (cancel.method, cancel.url)
     assert {"apikey": "USER_KEY", "Accept": "application/json", "Content-Type": "application/json"} == cancel.headers
@@ -417,7 +420,7 @@ def test_the_requests_are_the_documented_ones():
 @pytest.mark.parametrize("order_id", [".", "..", "...", "%2e%2e", "a/../b", "?x=1", "#"])
 def test_an_order_id_cannot_leave_its_place_in_the_path(order_id):
     """Whatever an id holds, the read asks for one segment below /order/."""
-    url = Opinion().order_request(Account("a", OpinionKey("k")), order_id).url
+    url = Opinion().order_request(Account("a", OpinionKey("k")), order_id, wall_s=0.0).url
     segment = url.removeprefix("https://openapi.opinion.trade/openapi/order/")
 
     assert not set("/?#") & set(segment)

@@ -1,0 +1,147 @@
+"""What every venue's wire has in common: addresses that are safe to send keys to, JSON that is safe to parse, values out of it.
+
+Pure. A helper stands here once a second venue needs it; what a venue means by its words stays in that venue's own file.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+from urllib.parse import quote, urlsplit
+
+from engine.errors import ConfigError, WireError
+from engine.venues.base import HttpAnswer
+
+MOST_DIGITS = 40
+"""Most digits before or behind the point of a price or size that is believed; prices lie between 0 and 1. A guess."""
+
+MOST_NESTED = 10_000
+"""Most opening brackets of a body that is parsed at all; a page of 20 rows has about 25. A guess."""
+
+LONGEST_WORDS = 200
+"""Most characters of a venue's own words that get into a report. A guess."""
+
+
+def checked_base_url(base_url: str, *, example: str, allow_http: bool = False) -> str:
+    """The address without a slash at its end; `example` is one that can be used.
+
+    Raises:
+        ConfigError: it is no http(s) address of a host, carries a user, a query or a fragment, or would send the key in the
+            clear to another machine.
+    """
+    if not isinstance(base_url, str) or not base_url.strip():
+        raise ConfigError(f"base_url is empty; use {example}")
+    if base_url != base_url.strip() or not base_url.isprintable() or " " in base_url:
+        raise ConfigError(f"base_url holds white space or control characters: {base_url!r}")
+    try:
+        parts = urlsplit(base_url)
+        port_is_good = parts.port is None or 0 < parts.port < 65536
+    except ValueError as error:
+        raise ConfigError(f"base_url is no address: {base_url!r} ({error})") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_good:
+        raise ConfigError(f"base_url must look like {example}, not {base_url!r}")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ConfigError("base_url must carry no user, password, query or fragment; keys go into the account's credentials")
+    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
+        raise ConfigError(f"base_url {base_url!r} would send keys in the clear; use https:// (http:// is for this machine only)")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def path_segment(order_id: str) -> str:
+    """Escape one path segment; dots alone would be taken for a folder, and so are escaped too."""
+    return quote(order_id, safe="") if order_id.strip(".") else order_id.replace(".", "%2E")
+
+
+def seconds_to_wait(value: str | None, *, wall_s: float) -> float | None:
+    """Seconds that a `Retry-After` asks for, from its number or its date; None where it says nothing that can be used."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - wall_s
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if seconds == seconds else None  # noqa: PLR0124  # not-a-number is unequal to itself
+
+
+def refuse_redirect(answer: HttpAnswer) -> NoReturn:
+    """Redirects are not followed: a signature, or a key, would go where the venue is not.
+
+    Raises:
+        WireError: always.
+    """
+    host = urlsplit(answer.headers.get("location", "")).netloc.rpartition("@")[2] or "somewhere"
+    raise WireError(
+        f"the venue redirects to {host} (HTTP {answer.status}), and redirects are not followed; check base_url",
+        status=answer.status,
+        code=f"http_{answer.status}",
+    )
+
+
+def wire_error(answer: HttpAnswer, what: str) -> WireError:
+    """An error that says what is missing, and shows how the answer begins."""
+    begin = answer.body[:200].decode("utf-8", "replace")
+    return WireError(f"{what}: HTTP {answer.status}, {begin!r}", status=answer.status, code="bad_answer")
+
+
+def json_object(answer: HttpAnswer) -> dict[str, Any] | None:
+    """The body, if it is a JSON object."""
+    value = json_value(answer)
+    return value if isinstance(value, dict) else None
+
+
+def json_value(answer: HttpAnswer) -> Any:
+    """The body, if it is JSON; None for anything else."""
+    # The parser recurses, and other packages may have lifted the interpreter's bound on that: a deep body would end the process.
+    if answer.body.count(b"[") + answer.body.count(b"{") > MOST_NESTED:
+        return None
+    try:
+        return json.loads(answer.body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def words(value: object) -> str:
+    """A venue's words, cut to a length that fits a report, without what could steer a terminal; nothing where it is no text."""
+    return "".join(sign if sign.isprintable() else "?" for sign in value[:LONGEST_WORDS]) if isinstance(value, str) else ""
+
+
+def text_id(value: object) -> str | None:
+    """An id, from text or a whole number; None for anything that could not be sent back as one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value or len(value) > 256 or not value.isprintable() or " " in value:
+        return None
+    return value
+
+
+def whole(value: object) -> int | None:
+    """A whole number that is not negative, from a number or its decimal text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18 else None
+
+
+def decimal(value: object) -> Decimal | None:
+    """A finite decimal, from text or a number; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, str) and len(value) > 80):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS else None

@@ -1,6 +1,6 @@
 """Accounts and settings from files and the environment. Everything wrong with them is one `ConfigError` of one line.
 
-A key is looked up here and nowhere else, and no message shows one. A venue is one line in `VENUES`.
+A key is looked up here and nowhere else, and no message shows one. A venue is one entry in `VENUES`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from engine.core.quota import Allowance, Limits, Window
 from engine.core.request import Account
 from engine.errors import ConfigError
+from engine.venues import opinion, polymarket
 from engine.venues.base import Venue
-from engine.venues.opinion import BUILDER, PUBLISHED, Opinion, OpinionKey
+from engine.venues.opinion import Opinion, OpinionKey
+from engine.venues.polymarket import Polymarket, PolymarketKey
 
 MOST_BYTES = 16 * 1024 * 1024
 """Largest file that is read: about a hundred thousand accounts. A guess that keeps a wrong path, such as a device, from filling
@@ -44,6 +46,9 @@ class VenueKind:
         credentials: Makes the venue's credentials out of those keys.
         settings: Keys of its table in a settings file, with the kind of value of each.
         open: Makes the venue out of those settings.
+        derive: Asks the venue for the credentials that belong to a wallet's private key.
+        private_key: The environment variable that may hold that private key.
+        has_chain: Whether `derive` has to be told a chain and a nonce.
         builder: Settings that `--builder` stands for; empty where the venue has no such mode.
     """
 
@@ -51,6 +56,9 @@ class VenueKind:
     credentials: Callable[..., Any]
     settings: Mapping[str, str]
     open: Callable[[Mapping[str, Any]], Venue]
+    derive: Callable[..., Awaitable[Any]]
+    private_key: str
+    has_chain: bool = False
     builder: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -62,36 +70,66 @@ def _open_opinion(settings: Mapping[str, Any]) -> Opinion:
     if "open_statuses" in values:
         values["open_statuses"] = tuple(values["open_statuses"])
     limits = Limits(
-        per_account=PUBLISHED.per_account if per_account is None else (Window(per_account, 1.0),),
+        per_account=opinion.PUBLISHED.per_account if per_account is None else (Window(per_account, 1.0),),
         per_venue=() if per_venue is None else (Window(per_venue, 1.0),),
         allowance=None if allowance is None else Allowance(allowance),
     )
     return Opinion(**values, limits=limits)
 
 
-OPINION_SETTINGS = {
-    "base_url": "text",
-    "timeout_s": "seconds",
-    "requests_per_s": "count",
-    "venue_requests_per_s": "count",
-    "allowance_per_day": "count",
-    "include_group": "flag",
-    "open_statuses": "counts",
-}
+def _open_polymarket(settings: Mapping[str, Any]) -> Polymarket:
+    """Polymarket with these settings; what is left out is as published, or as `Polymarket` has it."""
+    values, limits = dict(settings), polymarket.PUBLISHED
+    if not values.pop("keep_tokens", True):
+        limits = replace(limits, tokens=None)
+    if not values.pop("keep_windows", True):
+        limits = replace(limits, per_account=(), per_venue=())
+    return Polymarket(**values, limits=limits)
+
 
 VENUES: Mapping[str, VenueKind] = {
     "opinion": VenueKind(
         variables={"api_key": "OPINION_API_KEY"},
         credentials=OpinionKey,
-        settings=OPINION_SETTINGS,
+        settings={
+            "base_url": "text",
+            "timeout_s": "seconds",
+            "requests_per_s": "count",
+            "venue_requests_per_s": "count",
+            "allowance_per_day": "count",
+            "include_group": "flag",
+            "open_statuses": "counts",
+        },
         open=_open_opinion,
-        builder={} if BUILDER.allowance is None else {"allowance_per_day": BUILDER.allowance.cancels},
+        derive=OpinionKey.derive,
+        private_key="OPINION_PRIVATE_KEY",
+        builder={} if opinion.BUILDER.allowance is None else {"allowance_per_day": opinion.BUILDER.allowance.cancels},
+    ),
+    "polymarket": VenueKind(
+        variables={
+            "address": "POLYMARKET_ADDRESS",
+            "api_key": "POLYMARKET_API_KEY",
+            "secret": "POLYMARKET_SECRET",
+            "passphrase": "POLYMARKET_PASSPHRASE",
+        },
+        credentials=PolymarketKey,
+        settings={
+            "base_url": "text",
+            "timeout_s": "seconds",
+            "tier": "text",
+            "most_ids": "count",
+            "strict_ids": "flag",
+            "both_filters_intersect": "flag",
+            "keep_tokens": "flag",
+            "keep_windows": "flag",
+        },
+        open=_open_polymarket,
+        derive=PolymarketKey.derive,
+        private_key="POLYMARKET_PRIVATE_KEY",
+        has_chain=True,
     ),
 }
 """Every venue that can be used."""
-
-ANNOUNCED = ("polymarket",)
-"""Venues that an accounts file may already name; their accounts are passed over."""
 
 
 # --- accounts
@@ -136,20 +174,25 @@ def check_venue(name: str) -> None:
     Raises:
         ConfigError: it is not in `VENUES`.
     """
-    if name in ANNOUNCED:
-        raise ConfigError(f"venue {name} cannot be used yet; only {', '.join(VENUES)} is available")
     if name not in VENUES:
         raise ConfigError(f"unknown venue {name!r}; available: {', '.join(VENUES)}")
 
 
 def _environment_rows(environment: Mapping[str, str], venue: str | None) -> list[AccountRow]:
+    """The one account that the environment holds; never a guess where it holds several."""
     kinds = VENUES if venue is None else {venue: VENUES[venue]}
-    for name, kind in kinds.items():
-        if all(variable in environment for variable in kind.variables.values()):
-            keys = {key: f"{_REFERENCE}{variable}" for key, variable in kind.variables.items()}
-            return [AccountRow(DEFAULT_NAME, name, keys)]
-    ways = " or ".join(" and ".join(kind.variables.values()) for kind in kinds.values())
-    raise ConfigError(f"no accounts: give --accounts FILE, or set the environment variable {ways} for a single one")
+    whole = [name for name, kind in kinds.items() if all(variable in environment for variable in kind.variables.values())]
+    if len(whole) > 1:
+        raise ConfigError(f"the environment holds an account for each of {', '.join(whole)}; choose one with --venue")
+    if whole:
+        keys = {key: f"{_REFERENCE}{variable}" for key, variable in kinds[whole[0]].variables.items()}
+        return [AccountRow(DEFAULT_NAME, whole[0], keys)]
+    known = [variable for kind in kinds.values() for variable in kind.variables.values()]
+    missing = [variable for variable in known if variable not in environment]
+    ways = "; or ".join(" and ".join(kind.variables.values()) for kind in kinds.values())
+    some = "" if len(missing) == len(known) else f" (not set: {', '.join(missing)})"
+    many = "s" if "and" in ways else ""
+    raise ConfigError(f"no accounts: give --accounts FILE, or set for a single one the environment variable{many} {ways}{some}")
 
 
 def _file_rows(path: Path) -> list[AccountRow]:
@@ -160,7 +203,7 @@ def _file_rows(path: Path) -> list[AccountRow]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ConfigError(f"{path}: write each account as a table that begins with [[account]]")
     if not entries:
-        raise ConfigError(f"{path}: no accounts in it; each begins with [[account]], then name = … and api_key = …")
+        raise ConfigError(f"{path}: no accounts in it; each begins with [[account]], then name = …, venue = … and its keys")
     rows = [_row(path, number, entry) for number, entry in enumerate(entries, start=1)]
     _refuse_twins(path, rows)
     if not is_private and any(_is_literal(row) for row in rows):
@@ -177,12 +220,11 @@ def _row(path: Path, number: int, entry: Mapping[str, Any]) -> AccountRow:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise ConfigError(f"{where}: needs a name of printable characters")
     venue = entry.get("venue")
-    if venue is not None and venue not in (*VENUES, *ANNOUNCED):
-        raise ConfigError(f"{where}: unknown venue {venue!r}{_nearest(venue, (*VENUES, *ANNOUNCED))}")
+    if venue is not None and venue not in VENUES:
+        raise ConfigError(f"{where}: unknown venue {venue!r}{_nearest(venue, VENUES)}")
     keys = {key: value for key, value in entry.items() if key not in ("name", "venue")}
-    if venue not in ANNOUNCED:
-        kinds = VENUES.values() if venue is None else [VENUES[venue]]
-        refuse_unknown(where, keys, [key for kind in kinds for key in kind.variables])
+    kinds = VENUES.values() if venue is None else [VENUES[venue]]
+    refuse_unknown(where, keys, dict.fromkeys(key for kind in kinds for key in kind.variables))
     return AccountRow(name, venue, keys)
 
 
@@ -219,6 +261,8 @@ def _picked(rows: Sequence[AccountRow], only: Collection[str], venue: str) -> Se
 
 def _account(row: AccountRow, venue: str, environment: Mapping[str, str]) -> Account:
     kind = VENUES[venue]
+    # An account without a venue may be another one's: its key must not be sent here.
+    refuse_unknown(f"account {row.name!r}, for {venue}", row.keys, kind.variables)
     keys = {key: _looked_up(row, key, environment) for key in kind.variables}
     try:
         return Account(row.name, kind.credentials(**keys), venue)
@@ -259,9 +303,8 @@ def read_settings(path: Path | None, venue: str) -> dict[str, Any]:
     table = _parsed(path, text)
     refuse_unknown(f"{path}", table, ("venue",))
     venues = _table(f"{path}: venue", table.get("venue", {}))
-    refuse_unknown(f"{path}: [venue]", venues, (*VENUES, *ANNOUNCED))
-    known = {name: VENUES[name].settings for name in venues if name in VENUES}
-    checked = {name: checked_table(f"{path}: [venue.{name}]", venues[name], kinds) for name, kinds in known.items()}
+    refuse_unknown(f"{path}: [venue]", venues, VENUES)
+    checked = {name: checked_table(f"{path}: [venue.{name}]", table, VENUES[name].settings) for name, table in venues.items()}
     return checked.get(venue, {})
 
 

@@ -291,7 +291,7 @@ class Lane:
     def ended(self, receipt: Receipt | None) -> None:
         """The request that tokens were taken for is over."""
         if self._purse is not None and receipt is not None:
-            self._purse.ended(receipt)
+            self._purse.ended(receipt, anyio.current_time())
 
     def refund(self, receipt: Receipt | None) -> None:
         """Give tokens back."""
@@ -307,7 +307,8 @@ class Lane:
     def told(self, turn: Turn, feedback: Feedback) -> None:
         """The venue has said what tokens are left."""
         if self._purse is not None and turn.receipt is not None:
-            self._purse.told(feedback, anyio.current_time(), turn.receipt, is_mass=turn.kind.is_mass)
+            took_s = anyio.current_time() - turn.granted_s
+            self._purse.told(feedback, anyio.current_time(), turn.receipt, took_s=took_s, is_mass=turn.kind.is_mass)
             self._move()
 
     @property

@@ -143,7 +143,7 @@ class CancelEngine:
         def new_work(lane: Lane) -> tuple[Slots, Drain]:
             return slots, self._new_drain(lane, slots, wanted, known=known, proves=verify)
 
-        report = await self._call([account], wanted, new_work, deadline_s, progress)
+        report = await self._call([account], EVERYTHING, new_work, deadline_s, progress)
         return report.accounts[account.name]
 
     async def cancel_all(

@@ -42,7 +42,7 @@ class Tactic:
 
     Attributes:
         kind: The kind of cancel that does the work; `CANCEL_MANY` stands for requests by id, as large as tokens allow.
-        requests: Cancel requests, when nothing goes wrong.
+        requests: Cancel requests, at the least; by id there are more where orders come page by page.
         tokens: Tokens that are taken before the requests are admitted.
         charged: Tokens that are charged afterwards.
         least_time_s: Seconds from the first cancel to the last that the limits leave no way around.

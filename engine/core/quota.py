@@ -241,6 +241,7 @@ class Purse:
         self._balance = float(self._tier.burst)
         self._as_of_s = -math.inf
         self._heard_of = -math.inf
+        self._guessed_since = math.inf
         self._open: set[Receipt] = set()
         self.spent = 0.0
 
@@ -271,9 +272,11 @@ class Purse:
         self._open.add(receipt)
         return receipt
 
-    def ended(self, receipt: Receipt) -> None:
-        """The request is over: answered, lost, or never sent."""
+    def ended(self, receipt: Receipt, now_s: float) -> None:
+        """The request is over: answered, lost, or never sent. If it has arrived, the venue's purse refills by now."""
         self._open.discard(receipt)
+        if receipt.spent >= self._guessed_since:
+            self._as_of_s = min(self._as_of_s, now_s)
 
     def refund(self, receipt: Receipt, now_s: float) -> None:
         """Give back what was taken for a request that the venue never saw, or refused as a whole."""
@@ -288,15 +291,17 @@ class Purse:
         if self._tier.is_floored:
             self._balance = max(self._balance, 0.0)
 
-    def told(self, feedback: Feedback, now_s: float, receipt: Receipt, *, is_mass: bool = False) -> None:
-        """Believe the venue, at its word's least: what it said, less what it may not have seen by then. Since, it has refilled.
+    def told(self, feedback: Feedback, now_s: float, receipt: Receipt, *, took_s: float, is_mass: bool = False) -> None:
+        """Bring our count in line with the venue's.
 
-        A word about an earlier request than the last one heard of says nothing new.
+        That lies between what it said, less what it may not have seen by then, and what it said with a refill since. Our own
+        count stands where it lies between the two. A word about an earlier request than the last one heard of says nothing new.
 
         Args:
             feedback: What it said.
             now_s: When that came.
             receipt: Of the request that it was said about.
+            took_s: How long the answer took: the word is at most so old.
             is_mass: Whether its word may have been written before or after a charge that we have counted already.
         """
         if feedback.tier is not None and feedback.tier in self._tokens.tiers and feedback.tier != self.tier_name:
@@ -304,11 +309,19 @@ class Purse:
         if feedback.remaining is None or receipt.spent < self._heard_of:
             return
         self._heard_of = receipt.spent
+        own, most = self.balance(now_s), feedback.remaining + took_s * self._tier.per_s
         unseen = receipt.beside + (0.0 if is_mass else self.spent - receipt.spent)
-        told = feedback.remaining - unseen
-        balance = self.balance(now_s)
-        self._balance = min(float(self._tier.burst), min(balance, told) if is_mass else told)
-        self._as_of_s = now_s + self._standstill_s(feedback.remaining, unseen)
+        least = feedback.remaining - unseen
+        if is_mass:
+            known = min(own, feedback.remaining)
+        elif own > most or receipt.spent >= self._guessed_since:
+            known = least  # somebody else spends, or it was a guess how long the venue's purse stood still
+            self._guessed_since = math.inf
+        else:
+            known = max(own, least)
+        if known != own:
+            self._balance = min(float(self._tier.burst), known)
+            self._as_of_s = now_s + self._standstill_s(feedback.remaining, unseen)
 
     def _move_to(self, tier: str, now_s: float) -> None:
         """A full purse is full in any tier; what was spent or owed stays so."""
@@ -318,9 +331,12 @@ class Purse:
 
     def _spend(self, cost: float, now_s: float) -> None:
         balance = self.balance(now_s)
-        self._as_of_s = max(self._as_of_s, now_s + self._standstill_s(balance, cost))
+        standstill_s = self._standstill_s(balance, cost)
+        self._as_of_s = max(self._as_of_s, now_s + standstill_s)
         self._balance = balance - cost
         self.spent += cost
+        if standstill_s > 0:
+            self._guessed_since = self.spent
 
     def _standstill_s(self, held: float, on_its_way: float) -> float:
         """How long the venue's purse may not refill: one that it holds for full does so only once the next request arrives."""

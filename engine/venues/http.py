@@ -2,6 +2,9 @@
 
 What aiohttp raises is mapped here, once, to a `TransportError` that says whether the request may have reached the venue: it
 has not before a connection stood, and may have at any time after.
+
+aiohttp sends a GET or DELETE a second time by itself when a kept connection breaks under it. That would be a request outside of
+every limit, so a request that has left once gets no second connection.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ class HttpTransport:
                 headers=request.headers,
                 data=request.body,
                 allow_redirects=False,
-                trace_request_ctx=on_sent,
+                trace_request_ctx=_OneWay(on_sent),
             ) as response:
                 return HttpAnswer(
                     status=response.status,
@@ -70,8 +73,10 @@ class HttpTransport:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            trace = aiohttp.TraceConfig(trace_config_ctx_factory=_on_sent_of)  # type: ignore[arg-type]  # any factory serves
+            trace = aiohttp.TraceConfig(trace_config_ctx_factory=_of_request)  # type: ignore[arg-type]  # any factory serves
             trace.on_request_headers_sent.append(_headers_sent)
+            trace.on_connection_create_start.append(_wants_connection)
+            trace.on_connection_reuseconn.append(_wants_connection)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=self._connections, keepalive_timeout=KEEP_WARM_S, ssl=True if self._tls is None else self._tls
@@ -84,13 +89,28 @@ class HttpTransport:
         return self._session
 
 
-def _on_sent_of(trace_request_ctx: Any) -> Any:
-    """What aiohttp carries along with one request: here, just the call to make when it leaves."""
+class _OneWay:
+    """What aiohttp carries along with one request: the call to make when it leaves, and whether it has."""
+
+    __slots__ = ("has_left", "on_sent")
+
+    def __init__(self, on_sent: Callable[[], None]) -> None:
+        self.on_sent = on_sent
+        self.has_left = False
+
+
+def _of_request(trace_request_ctx: Any) -> Any:
     return trace_request_ctx
 
 
-async def _headers_sent(_session: aiohttp.ClientSession, on_sent: Any, _params: Any) -> None:
-    on_sent()
+async def _headers_sent(_session: aiohttp.ClientSession, way: Any, _params: Any) -> None:
+    way.has_left = True
+    way.on_sent()
+
+
+async def _wants_connection(_session: aiohttp.ClientSession, way: Any, _params: Any) -> None:
+    if way.has_left:
+        raise TransportError("the kept connection broke before the answer was complete", sent=True, code="broken")
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:

@@ -52,7 +52,7 @@ class Venue:
 def test_what_the_purse_allows_the_venue_admits(requests, tier):
     """No request that the purse could pay is refused, whatever its way takes, and whether or not the venue says what is left."""
     ours, venue, now_s = purse(tier), Venue(TIERS[tier]), 0.0
-    events, number = [], 0
+    events, number, sent_s = [], 0, {}
 
     def happen(until_s):
         nonlocal number
@@ -63,9 +63,9 @@ def test_what_the_purse_allows_the_venue_admits(requests, tier):
                 number += 1
                 heapq.heappush(events, (when_s + back_s, number, "answers", venue.balance, receipt, back_s, tells))
                 continue
-            ours.ended(receipt)
+            ours.ended(receipt, when_s)
             if tells:
-                ours.told(Feedback(remaining=cost), when_s, receipt)
+                ours.told(Feedback(remaining=cost), when_s, receipt, took_s=when_s - sent_s[receipt])
 
     for gap_s, wanted, way_s, back_s, tells in requests:
         now_s += gap_s
@@ -74,7 +74,9 @@ def test_what_the_purse_allows_the_venue_admits(requests, tier):
         if cost == 0:
             continue
         number += 1
-        heapq.heappush(events, (now_s + way_s, number, "arrives", cost, ours.take(cost, now_s), back_s, tells))
+        receipt = ours.take(cost, now_s)
+        sent_s[receipt] = now_s
+        heapq.heappush(events, (now_s + way_s, number, "arrives", cost, receipt, back_s, tells))
     happen(math.inf)
 
     assert ours.spent <= TIERS[tier].burst + now_s * TIERS[tier].per_s
@@ -119,7 +121,7 @@ def test_the_word_of_the_venue_corrects_us_at_once():
     ours = purse()
     receipt = ours.take(10, 0.0)
     ours.take(5, 0.1)
-    ours.told(Feedback(remaining=40.0), 0.2, receipt)
+    ours.told(Feedback(remaining=40.0), 0.2, receipt, took_s=0.1)
 
     assert 35.0 == ours.balance(0.2)
 
@@ -128,10 +130,10 @@ def test_an_older_word_does_not_undo_a_newer_one():
     """Answers may come in any order; the word about the later request stands."""
     ours = purse()
     first = ours.take(10, 0.0)
-    ours.ended(first)
+    ours.ended(first, 0.1)
     second = ours.take(10, 0.1)
-    ours.told(Feedback(remaining=30.0), 0.2, second)
-    ours.told(Feedback(remaining=110.0), 0.2, first)
+    ours.told(Feedback(remaining=30.0), 0.2, second, took_s=0.1)
+    ours.told(Feedback(remaining=110.0), 0.2, first, took_s=0.1)
 
     assert 30.0 == ours.balance(0.2)
 
@@ -142,7 +144,7 @@ def test_a_word_about_a_mass_cancel_is_not_counted_twice(remaining):
     ours = purse(margin_s=0.0)
     receipt = ours.take(1, 0.0)
     ours.charge(200, 0.0)
-    ours.told(Feedback(remaining=remaining), 0.0, receipt, is_mass=True)
+    ours.told(Feedback(remaining=remaining), 0.0, receipt, took_s=0.0, is_mass=True)
 
     assert -81.0 == ours.balance(0.0)
 
@@ -150,7 +152,7 @@ def test_a_word_about_a_mass_cancel_is_not_counted_twice(remaining):
 def test_a_better_tier_is_believed_and_pays_at_once():
     """Once the venue names a larger tier, what was spent is spent of the larger purse."""
     ours = purse()
-    ours.told(Feedback(tier="large"), 0.0, ours.take(120, 0.0))
+    ours.told(Feedback(tier="large"), 0.0, ours.take(120, 0.0), took_s=0.1)
 
     assert ("large", 1080) == (ours.tier_name, ours.available(0.0))
 
@@ -158,7 +160,7 @@ def test_a_better_tier_is_believed_and_pays_at_once():
 def test_an_unknown_tier_changes_nothing():
     """A word that is no tier of ours is not guessed at."""
     ours = purse()
-    ours.told(Feedback(tier="titanium"), 0.0, ours.take(0, 0.0))
+    ours.told(Feedback(tier="titanium"), 0.0, ours.take(0, 0.0), took_s=0.1)
 
     assert ("small", 120) == (ours.tier_name, ours.available(0.0))
 

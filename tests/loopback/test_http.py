@@ -1,5 +1,6 @@
 """The real client against real servers on 127.0.0.1: pooling, TLS, redirects, broken answers, and what may have been sent."""
 
+import asyncio
 import gc
 import ssl
 
@@ -218,3 +219,29 @@ async def test_nothing_is_left_behind():
 
     names = [task.name for task in anyio.get_running_tasks() if "engine" in (task.name or "") or "aiohttp" in (task.name or "")]
     assert [] == names
+
+
+@pytest.mark.parametrize("method", ["DELETE", "GET", "POST"])
+async def test_a_request_is_never_sent_twice_by_the_transport(method):
+    """When a kept connection breaks under a request, it is reported as lost, and not sent again behind our back."""
+    received = []
+
+    async def serve_one_and_break(reader, writer):
+        while await reader.readuntil(b"\r\n\r\n"):
+            received.append(method)
+            if len(received) > 1:
+                break
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(serve_one_and_break, "127.0.0.1", 0)
+    transport = HttpTransport()
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/order"
+        await transport.send(HttpRequest(method=method, url=url), on_sent=lambda: None)
+        with pytest.raises(TransportError) as lost:
+            await transport.send(HttpRequest(method=method, url=url), on_sent=lambda: None)
+        await transport.aclose()
+
+    assert lost.value.sent
+    assert [method] * 2 == received

@@ -39,6 +39,10 @@ from engine.sending import Sender
 
 NOT_NAMED = Verdict(word=Word.UNSETTLED, code="not_mentioned", text="the answer to the mass cancel does not mention the order")
 
+NOT_LISTED = Verdict(
+    word=Word.UNSETTLED, code="not_listed", text="a mass cancel names the order, and no listing had shown it before"
+)
+
 
 class Pull:
     """One account's work under way; the source of its lane's turns.
@@ -257,9 +261,9 @@ class Pull:
             if is_new:
                 slot.begin(sent_s)
                 slot.start(sent_s)
-            step = self._judge(slot, verdict, 1, roll)
-            # Where all orders were listed before, a name that was not among them may be anybody's.
-            steps.append((slot, Read() if is_new and self._work.has_listed else step))
+            # Where all orders were listed before, a name that was not among them may be anybody's: it is read.
+            is_stranger = is_new and self._work.has_listed and verdict.word is Word.CANCELLED
+            steps.append((slot, self._judge(slot, NOT_LISTED if is_stranger else verdict, 1, roll)))
         named = {id(slot) for slot, _ in steps}
         for slot in meant:
             if id(slot) not in named:

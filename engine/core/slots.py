@@ -204,7 +204,7 @@ class Slot:
         """The worst fate that the evidence so far leaves possible."""
         if self.is_unseen:
             return Outcome.UNKNOWN
-        return Outcome.REJECTED if self.is_refused else Outcome.NOT_SENT
+        return Outcome.REJECTED if self.is_refused or self.attempts else Outcome.NOT_SENT
 
     def _say(self, code: int | str | None, text: str | None, result: Any) -> None:
         self.code, self.error, self.result = code, text, result

@@ -154,6 +154,8 @@ class Book:
         self.drain.mass_sent_s = 0.0
         for order_id in acted if "answers" in word else []:
             slot = self.drain.place_named(order_id)
+            if slot is None:
+                continue
             slot.start(0.0)
             slot.settle(Outcome.CANCELLED, 0.0)
             self.drain.settled()

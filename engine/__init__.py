@@ -2,8 +2,8 @@
 
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import OrderResult, Outcome
-from engine.core.plan import AccountPlan, Plan
-from engine.core.quota import Allowance, Bucket, Limits, Window
+from engine.core.plan import AccountPlan, Plan, Tactic
+from engine.core.quota import Allowance, Bucket, Kind, Limits, Tier, Tokens, Window
 from engine.core.report import RunReport
 from engine.core.request import Account, Belongs, Scope
 from engine.core.retry import Retry
@@ -14,6 +14,7 @@ from engine.errors import (
     EngineError,
     ThrottledError,
     TransportError,
+    UnavailableError,
     VenueError,
     WireError,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "ConfigError",
     "CredentialError",
     "EngineError",
+    "Kind",
     "Limits",
     "OpenOrder",
     "OrderResult",
@@ -42,8 +44,12 @@ __all__ = [
     "RunReport",
     "Scope",
     "Side",
+    "Tactic",
     "ThrottledError",
+    "Tier",
+    "Tokens",
     "TransportError",
+    "UnavailableError",
     "VenueError",
     "Window",
     "WireError",

@@ -1,4 +1,4 @@
-"""What many tests share: a simulated venue, an engine in front of it, and the judge."""
+"""What many tests share: simulated venues, engines in front of them, and the judge."""
 
 from __future__ import annotations
 
@@ -7,33 +7,58 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from engine import Account, CancelEngine
-from engine.simulator import FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator, lies
-from engine.venues.opinion import PUBLISHED, Opinion, OpinionKey
+import anyio
 
-__all__ = ["BASE_URL", "account_of", "engine_for", "lies", "simulated"]
+from engine import Account, CancelEngine
+from engine.simulator import FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator, SimulatedVenue, lies
+from engine.simulator.polymarket import PolymarketRules, PolymarketSimulator
+from engine.venues.opinion import PUBLISHED, Opinion, OpinionKey
+from engine.venues.polymarket import PUBLISHED as POLYMARKET_PUBLISHED
+from engine.venues.polymarket import Polymarket, PolymarketKey
+
+__all__ = ["BASE_URL", "account_of", "engine_for", "lies", "simulated", "simulated_polymarket"]
 
 BASE_URL = "http://127.0.0.1:9"
 
+OPINION_OPTIONS = ("timeout_s", "side_numbers", "include_group", "open_statuses")
+POLYMARKET_OPTIONS = ("timeout_s", "tier", "most_ids", "strict_ids", "both_filters_intersect")
+
 
 def simulated(*, orders: int = 0, seed: int = 1, faults: Iterable[FaultRule] = (), **rules: Any) -> OpinionSimulator:
-    """A venue with one account, alice, who has so many orders."""
+    """An Opinion with one account, alice, who has so many orders."""
     simulator = OpinionSimulator(seed=seed, rules=OpinionRules(**rules), faults=FaultPlan(tuple(faults), seed=seed))
     simulator.add_account("alice", orders=orders)
     return simulator
 
 
-def account_of(simulator: OpinionSimulator, name: str = "alice") -> Account:
+def simulated_polymarket(
+    *, orders: int = 0, seed: int = 1, faults: Iterable[FaultRule] = (), **rules: Any
+) -> PolymarketSimulator:
+    """A Polymarket with one account, alice, who has so many orders."""
+    simulator = PolymarketSimulator(seed=seed, rules=PolymarketRules(**rules), faults=FaultPlan(tuple(faults), seed=seed))
+    simulator.add_account("alice", orders=orders)
+    return simulator
+
+
+def account_of(simulator: SimulatedVenue, name: str = "alice") -> Account:
     """The engine's account for an account of the simulator."""
+    if isinstance(simulator, PolymarketSimulator):
+        known = simulator.account(name)
+        return Account(name, PolymarketKey(known.address, known.api_key, known.secret, known.passphrase))
     return Account(name, OpinionKey(simulator.account(name).api_key))
 
 
 @asynccontextmanager
-async def engine_for(simulator: OpinionSimulator, *, limits: Any = PUBLISHED, **options: Any) -> AsyncIterator[CancelEngine]:
-    """An engine wired to the simulator in memory; `venue` options go to Opinion, the rest to the engine."""
-    venue = {
-        name: options.pop(name) for name in ("timeout_s", "side_numbers", "include_group", "open_statuses") if name in options
-    }
+async def engine_for(simulator: SimulatedVenue, **options: Any) -> AsyncIterator[CancelEngine]:
+    """An engine wired to the simulator in memory; the venue's options go to the venue, the rest to the engine."""
     options.setdefault("dice", random.Random(0))
-    async with CancelEngine(Opinion(BASE_URL, limits=limits, **venue), transport=MemoryTransport(simulator), **options) as engine:
+    if isinstance(simulator, PolymarketSimulator):
+        epoch_s = simulator.rules.epoch_s
+        options.setdefault("wall_clock", lambda: epoch_s + anyio.current_time())
+        chosen = {name: options.pop(name) for name in POLYMARKET_OPTIONS if name in options}
+        venue = Polymarket(BASE_URL, limits=options.pop("limits", POLYMARKET_PUBLISHED), **chosen)
+    else:
+        chosen = {name: options.pop(name) for name in OPINION_OPTIONS if name in options}
+        venue = Opinion(BASE_URL, limits=options.pop("limits", PUBLISHED), **chosen)
+    async with CancelEngine(venue, transport=MemoryTransport(simulator), **options) as engine:
         yield engine

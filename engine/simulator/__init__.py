@@ -9,6 +9,7 @@ from engine.simulator.judge import is_lie, lies
 from engine.simulator.ledger import BookOrder, BookState, Change, Ledger, RequestRecord
 from engine.simulator.memory import MemoryTransport
 from engine.simulator.opinion import OpinionRules, OpinionSimulator
+from engine.simulator.polymarket import PolymarketAccount, PolymarketRules, PolymarketSimulator
 from engine.simulator.redirects import RedirectTarget
 from engine.simulator.script import Drift
 from engine.simulator.server import SimulatorServer, serve
@@ -30,6 +31,9 @@ __all__ = [
     "MemoryTransport",
     "OpinionRules",
     "OpinionSimulator",
+    "PolymarketAccount",
+    "PolymarketRules",
+    "PolymarketSimulator",
     "RedirectTarget",
     "Reply",
     "RequestRecord",

@@ -83,6 +83,7 @@ class RequestRecord:
         fault: Name of the fault applied, or None.
         status: The HTTP status that was put on the wire, or None where no status line was.
         refused_for_pace: Whether the venue's own quota refused it (a scripted 429 is a fault, not this).
+        hits: The orders that a cancel without ids would have hit.
     """
 
     number: int
@@ -95,6 +96,7 @@ class RequestRecord:
     fault: str | None = None
     status: int | None = None
     refused_for_pace: bool = False
+    hits: tuple[str, ...] = ()
 
     @property
     def order_id(self) -> str | None:
@@ -140,7 +142,7 @@ class Ledger:
         """Add a request; one that would cancel marks its orders as touched."""
         self.requests.append(record)
         if record.route.startswith("cancel"):
-            self._touched.update(record.order_ids)
+            self._touched.update(record.order_ids, record.hits)
 
     def open_orders(self, account: str) -> dict[str, BookOrder]:
         """The open orders of one account by id, oldest first. The live index, not to be changed."""

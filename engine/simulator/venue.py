@@ -249,7 +249,8 @@ class SimulatedVenue(ABC):
                 page=ask.page,
                 fault=None if fault is None else fault.name,
                 status=reply.visible_status,
-                refused_for_pace=refused_for_pace,
+                refused_for_pace=refused_for_pace or reply.refused_for_pace,
+                hits=ask.hits,
             )
         )
         return reply

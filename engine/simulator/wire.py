@@ -47,6 +47,7 @@ class Reply:
         headers: As sent, without `Content-Length`, which whoever carries the reply adds.
         delay_s: Seconds between the venue's own work and the first byte.
         byte_delay_s: Seconds before each byte of the body, for `Manner.DRIP`.
+        refused_for_pace: Whether it is the venue's own refusal of a request beyond its quota.
     """
 
     status: int
@@ -55,6 +56,7 @@ class Reply:
     manner: Manner = Manner.ANSWER
     delay_s: float = 0.0
     byte_delay_s: float = 0.0
+    refused_for_pace: bool = False
 
     @property
     def visible_status(self) -> int | None:
@@ -84,6 +86,7 @@ class Ask:
         account: Name of the owner of the key, also of a dead one; None for a key that was never given out.
         order_ids: The orders named by the request, in its order.
         page: The page asked for, where the route has pages.
+        hits: The orders that a cancel without ids would hit.
         wire: Method, path, query and body, for the venue's own handlers; not shown, because it may hold secrets.
     """
 
@@ -94,6 +97,7 @@ class Ask:
     account: str | None = None
     order_ids: tuple[str, ...] = ()
     page: int | None = None
+    hits: tuple[str, ...] = ()
     redirect_url: str = ""
     wire: WireRequest = field(repr=False)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
@@ -50,7 +51,10 @@ def checked_base_url(base_url: str, *, example: str, allow_http: bool = False) -
 
 
 def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, and be it 127.example
 
 
 def path_segment(order_id: str) -> str:
@@ -78,7 +82,10 @@ def refuse_redirect(answer: HttpAnswer) -> NoReturn:
     Raises:
         WireError: always.
     """
-    host = urlsplit(answer.headers.get("location", "")).netloc.rpartition("@")[2] or "somewhere"
+    try:
+        host = words(urlsplit(answer.headers.get("location", "")).netloc.rpartition("@")[2]) or "somewhere"
+    except ValueError:
+        host = "somewhere"
     raise WireError(
         f"the venue redirects to {host} (HTTP {answer.status}), and redirects are not followed; check base_url",
         status=answer.status,

@@ -15,8 +15,10 @@ from engine import (
     RunReport,
     Scope,
     Side,
+    Tactic,
 )
 from engine.venues.opinion import BUILDER, Opinion, OpinionKey
+from engine.venues.polymarket import Polymarket, PolymarketKey
 
 
 async def every_call() -> None:
@@ -43,3 +45,16 @@ async def every_call() -> None:
             assert_type(order, OpenOrder)
         assert_type(progress.report(), RunReport)
         progress.stop()
+
+
+async def the_second_venue() -> None:
+    bob_key = PolymarketKey("0x" + "0" * 40, "api-key", "c2VjcmV0", "passphrase")
+    assert_type(await PolymarketKey.derive("0x" + "1" * 64), PolymarketKey)
+    assert_type(await OpinionKey.derive("0x" + "1" * 64), OpinionKey)
+    async with CancelEngine(Polymarket("https://clob.polymarket.com", timeout_s=30, tier="gold")) as engine:
+        bob = Account("bob", bob_key)
+        every = await engine.cancel_all(bob, Scope(asset="123"), lists_first=True, priority=lambda order: order.notional)
+        assert_type(every.locked_out_s, float)
+        assert_type(every.is_uncounted, bool)
+        plan = await engine.plan([bob])
+        assert_type(plan.accounts["bob"].tactic, Tactic | None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.core.listing import Page
@@ -11,8 +11,8 @@ from engine.core.outcome import Verdict
 from engine.core.quota import Feedback, Kind, Limits
 from engine.core.request import Account, Belongs, Scope, checked_seconds
 from engine.errors import ConfigError
-from engine.venues.base import HttpAnswer, HttpRequest
-from engine.venues.opinion import wire
+from engine.venues.base import HttpAnswer, HttpRequest, Transport
+from engine.venues.opinion import keys, wire
 from engine.venues.opinion.limits import PUBLISHED, UNLIMITED
 
 PRODUCTION = "https://openapi.opinion.trade"
@@ -36,6 +36,48 @@ class OpinionKey:
             raise ConfigError("an Opinion key must be text that is not blank")
         if not key.isascii() or not key.isprintable() or " " in key:
             raise ConfigError("an Opinion key must be printable ASCII without spaces; check for a stray line end")
+
+    @classmethod
+    async def derive(
+        cls,
+        private_key: str,
+        *,
+        base_url: str = PRODUCTION,
+        create: bool = True,
+        transport: Transport | None = None,
+        timeout_s: float = 10.0,
+        wall_clock: Callable[[], float] | None = None,
+        allow_http: bool = False,
+    ) -> OpinionKey:
+        """The key of this wallet: the one that exists, or else a new one, which works only after some 15 seconds.
+
+        The private key signs, and does not leave this process. An existing key is never replaced: something may use it.
+
+        Args:
+            private_key: 64 hex digits, with or without 0x.
+            base_url: The venue's address, with or without `/openapi` at its end.
+            create: Whether to have a new key made if there is none.
+            transport: Carries the requests, and is left open; one of its own unless given.
+            timeout_s: Bound of one request, answer included; at most three are sent.
+            wall_clock: Unix time in seconds; `time.time` unless given. The venue accepts it for five minutes.
+            allow_http: Lets `base_url` be `http://` for another machine.
+
+        Raises:
+            ConfigError: an argument cannot be used.
+            CredentialError: the venue refuses the signature, or this place.
+            VenueError: no key came back, and why: a `TransportError` if asking again may help. A key that may have been made
+                without its answer arriving is found by asking again.
+        """
+        api_key = await keys.derive(
+            private_key,
+            base_url=base_url,
+            create=create,
+            transport=transport,
+            timeout_s=timeout_s,
+            wall_clock=wall_clock,
+            allow_http=allow_http,
+        )
+        return cls(api_key)
 
 
 class Opinion:

@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from engine.core.listing import Page
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import WORDS_OF_STATES, Verdict, Word
-from engine.errors import ConfigError, CredentialError, ThrottledError, TransportError, WireError
+from engine.errors import ConfigError, CredentialError, ThrottledError, TransportError, VenueError, WireError
 from engine.venues import decoding
 from engine.venues.base import HttpAnswer, HttpRequest
 from engine.venues.decoding import (
@@ -70,6 +70,15 @@ THROTTLE_CODES = {429}
 NOT_FOUND_CODES = {404, 10607}
 """10607 stands only in a third-party fixture (opinion-trade-sdk, `src/models.rs`), so it is used for reads alone, and only
 together with a proof that the venue is there at all."""
+
+KEY_METHODS = {"get": "GET", "create": "POST"}
+"""The method of each action on a user's own key. Source: developer guide, opinion-open-api/auth."""
+
+NO_KEY_CODES = {11009, 11010}
+"""There is a key already, there is none for this wallet. Source: ccxt 4.5.90, lines 139-145; opinion-open-api/auth."""
+
+SIGNATURE_CODES = {11011, 11012}
+"""The signature is invalid, or older than 5 minutes. Source: as above."""
 
 BUSY_STATUSES = {403, 408, 425}
 """HTTP statuses, beside all from 500 on, after which asking again may help. A 403 without the geo-block's code is somebody's
@@ -121,6 +130,18 @@ def order_request(base_url: str, api_key: str, order_id: str) -> HttpRequest:
         method="GET",
         url=f"{base_url}/openapi/order/{path_segment(order_id)}",
         headers={"apikey": api_key, "Accept": "application/json"},
+    )
+
+
+def key_request(base_url: str, headers: Mapping[str, str], *, action: str) -> HttpRequest:
+    """`GET` or `POST /openapi/auth/api-key`, with the headers of a wallet's signature. Source: ccxt 4.5.90, lines 1418-1500."""
+    method = KEY_METHODS[action]
+    json_headers = {"Accept": "application/json", "Content-Type": "application/json"}
+    return HttpRequest(
+        method=method,
+        url=f"{base_url}/openapi/auth/api-key",
+        headers={**headers, **json_headers},
+        body=b"{}" if method == "POST" else None,
     )
 
 
@@ -193,6 +214,31 @@ def read_order(answer: HttpAnswer, order_id: str, *, wall_s: float, side_numbers
 _EVIDENCE = {"orderId", "status", "statusEnum", "filledShares", "filledAmount"}
 
 
+def read_key(answer: HttpAnswer, address: str, *, wall_s: float) -> str | None:
+    """The wallet's key, or None for the documented refusals: there is none yet, or there is one already.
+
+    No error shows the body of an answer that may hold a key.
+
+    Raises:
+        CredentialError, ThrottledError, TransportError, WireError: as `_envelope`. Also a `CredentialError` for a signature that
+            is refused, a `WireError` for an answer without a key of this wallet.
+        VenueError: any other code.
+    """
+    code, text, result, is_agreed = _envelope(answer, wall_s=wall_s, hides_body=True)
+    if code in NO_KEY_CODES and is_agreed:
+        return None
+    if code in SIGNATURE_CODES:
+        raise CredentialError(f"the venue refuses the signature (code {code}): {text}; check this machine's clock", code=code)
+    if code != 0 or not is_agreed or not 200 <= answer.status < 300:
+        raise VenueError(f"no key was handed out: HTTP {answer.status}, code {code}: {text}", code=code or answer.status)
+    handed = result if isinstance(result, dict) else {}
+    key, wallet = handed.get("apiKey"), handed.get("walletAddress", address)
+    is_this_wallets = isinstance(wallet, str) and wallet.lower() == address.lower()
+    if not isinstance(key, str) or text_id(key) is None or not key.isascii() or not is_this_wallets:
+        raise WireError(f"no key of this wallet was handed out: HTTP {answer.status}", status=answer.status, code="bad_answer")
+    return key
+
+
 def read_row(row: object, side_numbers: Mapping[int, Side]) -> OpenOrder | None:
     """An order row, or None if it names no order."""
     if not isinstance(row, dict):
@@ -232,8 +278,8 @@ def _side(row: Mapping[str, Any], side_numbers: Mapping[int, Side]) -> Side | No
     return side if known is not None and side_numbers.get(known) is side else None
 
 
-def _envelope(answer: HttpAnswer, *, wall_s: float) -> tuple[int, str, Any, bool]:
-    """Code, text and result of an answer, and whether the two dialects agree in it.
+def _envelope(answer: HttpAnswer, *, wall_s: float, hides_body: bool = False) -> tuple[int, str, Any, bool]:
+    """Code, text and result of an answer, and whether the two dialects agree in it; `hides_body` keeps it out of errors.
 
     Raises:
         CredentialError: the key is refused, or the place is blocked.
@@ -255,10 +301,11 @@ def _envelope(answer: HttpAnswer, *, wall_s: float) -> tuple[int, str, Any, bool
         retry_after_s = seconds_to_wait(answer.headers.get("retry-after"), wall_s=wall_s)
         raise ThrottledError("the venue asks to slow down (429)", retry_after_s=retry_after_s, code=429)
     if answer.status >= 500 or answer.status in BUSY_STATUSES:
-        words = f"HTTP {answer.status}" + (f": {text}" if text else "")
-        raise TransportError(words, sent=True, code=f"http_{answer.status}", status=answer.status)
+        said = f"HTTP {answer.status}" + (f": {text}" if text else "")
+        raise TransportError(said, sent=True, code=f"http_{answer.status}", status=answer.status)
     if body is None or code is None:
-        raise wire_error(answer, "an answer without the documented envelope")
+        shown = HttpAnswer(status=answer.status) if hides_body else answer
+        raise wire_error(shown, "an answer without the documented envelope")
     return code, text, body.get("result"), all(type(other) is int and other == code for other in codes)
 
 

@@ -132,7 +132,7 @@ class CancelEngine:
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
-        slots = Slots(checked_ids(order_ids))
+        slots = Slots(map(self._venue.plain_id, checked_ids(order_ids)))
         wanted = Scope(order_ids=frozenset(slot.order_id for slot in slots))
         for slot in slots:
             problem = self._venue.problem_of(slot.order_id)

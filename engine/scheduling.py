@@ -215,7 +215,7 @@ class Pull:
     async def _mass(self, job: MassJob, turn: Turn) -> None:
         """Send the venue's own mass cancel: every order it names gets its word, and a listing shows what it left."""
         venue, work = self._venue, self._work
-        tries = 0
+        tries = refusals = 0
         while True:
             tries += 1
             meant = work.unsettled()
@@ -233,9 +233,9 @@ class Pull:
             if isinstance(came, VenueError):
                 for slot in meant:
                     slot.hear(came)
-                step = after_mass(came, tries=tries, retry=self._retry, roll=self._roll())
-                if isinstance(came, ThrottledError):
-                    tries -= 1
+                is_refused = isinstance(came, ThrottledError)
+                tries, refusals = tries - is_refused, refusals + is_refused
+                step = after_mass(came, tries=tries, refusals=refusals, retry=self._retry, roll=self._roll())
                 again = await self._turn(step.after_s, job.kind) if isinstance(step, Again) else None
                 if again is not None:
                     turn = again

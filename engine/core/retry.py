@@ -10,7 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.core.outcome import OUTCOMES_OF_WORDS, Outcome, Verdict, Word
-from engine.errors import BatchTooLargeError, ConfigError, CredentialError, ThrottledError, TransportError, VenueError, WireError
+from engine.errors import (
+    BatchTooLargeError,
+    ConfigError,
+    CredentialError,
+    ThrottledError,
+    TransportError,
+    UnavailableError,
+    VenueError,
+    WireError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,15 +188,26 @@ def after_listing(came: VenueError, *, tries: int, retry: Retry, roll: float) ->
     return Again(retry.wait_s(tries, roll=roll)) if tries < retry.listings else Settle()
 
 
-def after_mass(came: VenueError, *, tries: int, retry: Retry, roll: float) -> Again | Settle | Stop:
+MOST_MASS_REFUSALS = 3
+"""How often a mass cancel may be refused for its pace before orders go by id instead. A guess."""
+
+
+def after_mass(came: VenueError, *, tries: int, refusals: int, retry: Retry, roll: float) -> Again | Settle | Stop:
     """Decide what follows a mass cancel that brought no usable answer; `Settle` leaves the rest to a listing.
 
     What may have acted without an answer is looked at before it is sent again: it would also hit what was placed since.
+
+    Args:
+        came: Why there is no answer.
+        tries: Mass cancels tried so far, this one included, those refused for their pace not.
+        refusals: How many were refused for their pace.
+        retry: How often, how long.
+        roll: In [0, 1), for the spread of the wait.
     """
     if _ends_the_account(came):
         return Stop(str(came))
     if isinstance(came, ThrottledError):
-        return Again(0.0)
+        return Again(0.0) if refusals < MOST_MASS_REFUSALS or isinstance(came, UnavailableError) else Settle()
     if isinstance(came, TransportError) and not came.sent and tries < retry.cancels:
         return Again(retry.wait_s(tries, roll=roll))
     return Settle()

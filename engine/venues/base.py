@@ -89,6 +89,10 @@ class Venue(Protocol):
         """
         ...
 
+    def plain_id(self, order_id: str) -> str:
+        """The one spelling of an id that the venue may accept in several; every decoder gives ids in it."""
+        ...
+
     def problem_of(self, order_id: str) -> str | None:
         """Why this cannot be an order id of the venue's, so that it must not be sent; None where it can."""
         ...

@@ -1,7 +1,7 @@
 """Everything that can go wrong with a simulated Polymarket, by name.
 
-A plain name means that the venue does nothing before it goes wrong; `<name>_after` is the same fault after the venue has done what
-was asked. Faults that alter a cancel's answer leave an error as it is; faults that alter rows alter the first row of a page.
+A plain name means that the venue does nothing before it goes wrong; `<name>_after` is the same fault after the venue has done
+what was asked. Faults that alter a cancel's answer leave an error as it is; faults that alter rows alter the first row of a page.
 """
 
 from __future__ import annotations
@@ -128,9 +128,8 @@ def _constant_faults() -> Iterator[Fault]:
     yield Fault(name="text_plain", says="honest JSON as text/plain", routes=ROUTES, rewrite=foreign_type("text/plain"))
     yield Fault(name="giant_body", says=f"honest JSON behind {GIANT_BYTES} blanks", routes=SIGNED, rewrite=_giant)
     yield Fault(name="cloudflare_delay", says="the honest answer, 4 s late", routes=ROUTES, delay_s=4.0)
-    for name in ("key_dead_401",):
-        dead = constant(error_reply(401, "Unauthorized/Invalid api key"))
-        yield Fault(name=name, says="the key is dead", routes=SIGNED | {"tier"}, acts=False, rewrite=dead)
+    dead = constant(error_reply(401, "Unauthorized/Invalid api key"))
+    yield Fault(name="key_dead_401", says="the key is dead", routes=SIGNED | {"tier"}, acts=False, rewrite=dead)
     for most in (1, 50, 999):
         too_many = constant(error_reply(400, f"Too many orders in payload, max allowed: {most}"))
         yield Fault(
@@ -197,24 +196,14 @@ def _cancel_faults() -> Iterator[Fault]:
     for name, (says, edit) in CANCEL_EDITS.items():
         yield from in_both_orders(name, says, routes=CANCELS, changing=CANCELS, rewrite=_edited(edit))
     for name, text in REASONS.items():
-        said = _edited(_refuse_all(text))
-        yield Fault(
-            name=f"reason_{name}",
-            says=f"nothing is done, and every order is said: {text!r}",
-            routes=CANCELS,
-            acts=False,
-            rewrite=said,
-        )
+        said, says = _edited(_refuse_all(text)), f"every order is said: {text!r}"
+        yield Fault(name=f"reason_{name}", says=f"nothing is done; {says}", routes=CANCELS, acts=False, rewrite=said)
         if name in ("ambiguous", "unknown_text", "not_found_or_canceled", "empty"):
-            yield Fault(
-                name=f"reason_{name}_after", says=f"done, and every order is said: {text!r}", routes=CANCELS, rewrite=said
-            )
+            yield Fault(name=f"reason_{name}_after", says=f"what was asked is done; {says}", routes=CANCELS, rewrite=said)
     yield Fault(name="acknowledged_not_done", says="a true acknowledgement, and nothing is done", routes=CANCELS, acts=False)
     for name, word in (("filled", "fills"), ("expired", "expires"), ("cancelled", "is cancelled by somebody else")):
         yield Fault(name=f"{name}_meanwhile", says=f"the order {word} just before", routes=BY_ID | READ, meddle=_finish(name))
-    yield Fault(
-        name="heartbeat_expiry", says="everything of the key is cancelled just before", routes=CANCELS, meddle=_lose_heart
-    )
+    yield Fault(name="heartbeat_expiry", says="what it means is cancelled just before", routes=CANCELS, meddle=_lose_heart)
 
 
 def _refuse_all(text: str) -> Edit:

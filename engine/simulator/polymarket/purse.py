@@ -1,4 +1,4 @@
-"""Tokens as the venue counts them, for each signer: refilled evenly, spent all or nothing, overdrawn by what is charged afterwards."""
+"""Tokens as the venue counts them, for each signer: refilled evenly, spent all or nothing, overdrawn by later charges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a simulated Polymarket behaves when nothing is wrong. Where the venue's sources disagree, or say nothing, a rule decides."""
+"""How a simulated Polymarket behaves when nothing is wrong. Where its sources disagree, or say nothing, a rule decides."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WINDOWS_10S: Mapping[str, int] = {
 REASONS: Mapping[str, str] = {
     "filled": "order already matched",
     "cancelled": "order already canceled",
-    "expired": "order already canceled",
+    "expired": "order can't be found - already canceled or matched",
     "failed": "order can't be found - already canceled or matched",
     "unknown": "Order not found",
     "delayed": "can't be canceled because it is pending/delayed",

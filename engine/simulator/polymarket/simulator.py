@@ -31,6 +31,9 @@ Mode = Literal["normal", "restarting", "post_only", "cancel_only", "disabled"]
 
 CANCELS = frozenset({"cancel", "cancel_many", "cancel_all", "cancel_market"})
 UNSIGNED = frozenset({"time", "ok", "create_key", "derive_key", "unknown"})
+WALLET_WIDE = frozenset({"/cancel-wallet-orders", "/data/wallet-open-orders"})
+"""Documented, and not routed: the web server's own page answers."""
+
 HEARTBEAT_S = 10.0
 _ID = re.compile(r"0x[0-9a-fA-F]{64}")
 
@@ -165,8 +168,8 @@ class PolymarketSimulator(SimulatedVenue):
     ) -> str:
         """Put one open order on the book; returns its id, made from the seed where none is given.
 
-        `delayed_s`: for so long it cannot be cancelled; then it rests, or has traded, as `becomes` says. `visible_after_s`: for so
-        long the venue does not know it when asked.
+        `delayed_s`: for so long it cannot be cancelled; then it rests, or has traded, as `becomes` says. `visible_after_s`: for
+        so long the venue does not know it when asked.
         """
         market = market or self._markets[account_name][0]
         order = BookOrder(
@@ -306,8 +309,10 @@ class PolymarketSimulator(SimulatedVenue):
         if ask.route == "ok":
             return json_reply("OK")
         if ask.route == "unknown":
-            is_wallet_wide = ask.wire.path in ("/cancel-wallet-orders", "/data/wallet-open-orders")
-            return answers.NGINX_404 if is_wallet_wide else answers.NO_ROUTE
+            return answers.NGINX_404 if ask.wire.path in WALLET_WIDE else answers.NO_ROUTE
+        return self._hand_out_key(ask, acts=acts)
+
+    def _hand_out_key(self, ask: Ask, *, acts: bool) -> Reply:
         address = signatures.signer_of(ask.wire, chain_id=self._chain_id)
         if address is None or not self._is_fresh(ask.wire.headers.get("poly_timestamp", "")):
             return answers.BAD_L1

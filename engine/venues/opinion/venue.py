@@ -154,6 +154,10 @@ class Opinion:
         """Whether the order belongs to the scope; a market is named by its own id, and by its group's if so chosen."""
         return scope.belongs(order, markets=(order.market, order.group) if self._include_group else None)
 
+    def plain_id(self, order_id: str) -> str:
+        """The id: the venue has one spelling of each."""
+        return order_id
+
     def problem_of(self, order_id: str) -> str | None:
         """None: the venue says nothing of what its ids look like."""
         return None

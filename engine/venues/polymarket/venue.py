@@ -96,6 +96,10 @@ class Polymarket:
             if problem is not None:
                 raise ConfigError(f"order id {order_id!r} of the scope can match nothing: {problem}")
 
+    def plain_id(self, order_id: str) -> str:
+        """The id with its hex digits in lower case, as the venue writes them."""
+        return wire.plain_id(order_id)
+
     def problem_of(self, order_id: str) -> str | None:
         """Why the id must not be sent: it would take every other one in the same request with it."""
         return wire.problem_of(order_id, strict=self._strict_ids)

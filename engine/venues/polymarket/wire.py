@@ -248,18 +248,17 @@ def read_cancel(answer: HttpAnswer, order_ids: Sequence[str], *, wall_s: float) 
 
 
 def read_mass(answer: HttpAnswer, *, wall_s: float) -> dict[str, Verdict]:
-    """The venue's word on every order that the answer mentions, under the venue's spelling.
+    """The venue's word on every order that the answer mentions, by plain id.
 
     Raises:
         VenueError: as `read_cancel`.
     """
     canceled, refused = _cancel_result(answer, wall_s=wall_s)
-    mentioned = {**{plain: order_id for plain, (order_id, _) in refused.items()}, **canceled}
-    return {order_id: _verdict(order_id, canceled, refused) for order_id in mentioned.values()}
+    return {plain: _verdict(plain, canceled, refused) for plain in canceled | refused}
 
 
-def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, str], dict[str, tuple[str, str | None]]]:
-    """What was cancelled and what was not, by plain id: the venue's spelling of each, and its reason where it gave one.
+def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, None], dict[str, str | None]]:
+    """What was cancelled, in the venue's order, and what was not, with its reason where it gave one; all by plain id.
 
     Readable is an object that has at least one of the two documented collections. The other may be null, missing or an empty
     one of another type: that takes an acknowledgement away, and never adds one. `notCanceled` is read like `not_canceled`, as
@@ -272,12 +271,13 @@ def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, str]
     canceled, kept = body.get("canceled"), [body[name] for name in ("not_canceled", "notCanceled") if name in body]
     if not isinstance(canceled, list) and not any(isinstance(each, dict) for each in kept):
         raise wire_error(answer, "a cancel was answered without the documented result")
-    refused: dict[str, tuple[str, str | None]] = {}
+    refused: dict[str, str | None] = {}
     for collection in kept:
         reasons = collection if isinstance(collection, dict) else dict.fromkeys(_ids(collection))
         for order_id in _ids(list(reasons)):
-            _add_reason(refused, order_id, words(reasons[order_id]) or None)
-    return {plain_id(order_id): order_id for order_id in _ids(canceled)}, refused
+            plain, reason = plain_id(order_id), words(reasons[order_id]) or None
+            refused[plain] = reason if refused.get(plain, reason) == reason else None  # two different reasons are none
+    return dict.fromkeys(map(plain_id, _ids(canceled))), refused
 
 
 def _ids(collection: object) -> list[str]:
@@ -286,23 +286,16 @@ def _ids(collection: object) -> list[str]:
     return [each for each in listed if isinstance(each, str) and text_id(each) is not None]
 
 
-def _add_reason(refused: dict[str, tuple[str, str | None]], order_id: str, reason: str | None) -> None:
-    """Two different reasons for one order are none."""
-    plain = plain_id(order_id)
-    before = refused.get(plain, (order_id, reason))
-    refused[plain] = (before[0], reason if reason == before[1] else None)
-
-
-def _verdict(order_id: str, canceled: Mapping[str, str], refused: Mapping[str, tuple[str, str | None]]) -> Verdict:
+def _verdict(order_id: str, canceled: Mapping[str, None], refused: Mapping[str, str | None]) -> Verdict:
     plain = plain_id(order_id)
     if plain in canceled and plain in refused:
-        text = f"the venue says both that it cancelled the order and that it did not: {refused[plain][1]}"
+        text = f"the venue says both that it cancelled the order and that it did not: {refused[plain]}"
         return Verdict(word=Word.UNSETTLED, code="contradiction", text=text)
     if plain in canceled:
         return Verdict(word=Word.CANCELLED, result={"canceled": [order_id]})
     if plain not in refused:
         return Verdict(word=Word.UNSETTLED, code="not_mentioned", text="the venue's answer does not mention the order")
-    reason = refused[plain][1]
+    reason = refused[plain]
     if reason is None:
         return Verdict(word=Word.UNSETTLED, code="refused", text="the venue did not cancel it, and gave no reason")
     word = REASONS.get(_sentence(reason), Word.UNSETTLED)
@@ -323,16 +316,18 @@ def read_page(answer: HttpAnswer, *, cursor: str, wall_s: float) -> Page:
     """One page of a listing; `total` is never known.
 
     A page with rows that does not say how to go on proves nothing about what is behind it, so the page there is asked for by its
-    offset. The same holds for a bare array, which the guide shows in place of the envelope.
+    offset. A bare array, which the guide shows and no official client can read, is taken for its rows and not for an end: an
+    empty one proves nothing. Null rows are none only where the count and the end mark agree.
 
     Raises:
         VenueError: as `_require_good`; a `WireError` also for an answer without the documented shape.
     """
     _require_good(answer, wall_s=wall_s)
     body = json_value(answer)
-    envelope: dict[str, Any] = {"data": body} if isinstance(body, list) else body if isinstance(body, dict) else {}
-    mark = envelope.get("next_cursor")
-    rows = [] if "data" in envelope and envelope["data"] is None and mark == LAST_PAGE else envelope.get("data")
+    envelope: dict[str, Any] = {"data": body or None} if isinstance(body, list) else body if isinstance(body, dict) else {}
+    mark, rows = envelope.get("next_cursor"), envelope.get("data")
+    if rows is None and mark == LAST_PAGE and envelope.get("count") == 0:
+        rows = []
     if not isinstance(rows, list) or envelope.get("error"):
         raise wire_error(answer, "the listing came without its rows")
     orders = [order for row in rows if (order := read_row(row)) is not None]
@@ -382,7 +377,7 @@ def read_order(answer: HttpAnswer, order_id: str, *, wall_s: float) -> Verdict:
         return Verdict(word=Word.UNSETTLED, code="no_order", text="the venue answers a read with null")
     row = json_object(answer)
     order = read_row(row)
-    if row is None or order is None or plain_id(order.order_id) != plain_id(order_id):
+    if row is None or order is None or order.order_id != plain_id(order_id):
         raise wire_error(answer, "a read was answered without the order that was asked for")
     word = WORDS_OF_STATES[order.state]
     evidence = {name: words(row[name]) for name in _EVIDENCE if isinstance(row.get(name), str)}
@@ -396,14 +391,14 @@ _EVIDENCE = ("id", "status", "original_size", "size_matched")
 
 
 def read_row(row: object) -> OpenOrder | None:
-    """An order row, or None if it names no order."""
+    """An order row, under its plain id, or None if it names no order."""
     if not isinstance(row, dict):
         return None
     order_id = text_id(row.get("id"))
     if order_id is None:
         return None
     return OpenOrder(
-        order_id=order_id,
+        order_id=plain_id(order_id),
         state=_state(row.get("status")),
         side=_side(row.get("side")),
         market=text_id(row.get("market")),

@@ -347,6 +347,15 @@ def test_a_mass_cancel_is_read_by_what_it_names():
     assert {} == wire.read_mass(answer({"canceled": [], "not_canceled": {}}), wall_s=WALL_S)
 
 
+def test_a_mass_cancel_and_a_listing_name_an_order_alike():
+    """Whatever capitals the venue uses, one order comes out under one id, and two reasons for it are none."""
+    capitals = A.upper().replace("X", "x")
+    verdicts = wire.read_mass(answer({"canceled": [capitals], "not_canceled": {A: "order not found"}}), wall_s=WALL_S)
+
+    assert {A: Word.UNSETTLED} == {name: each.word for name, each in verdicts.items()}
+    assert A == wire.read_row(ROW | {"id": capitals}).order_id == Polymarket().plain_id(capitals)
+
+
 @given(st.lists(st.sampled_from([A, B, C]), min_size=1), st.permutations([A, B, C]), st.data())
 def test_an_honest_answer_is_read_as_it_is_meant(asked, order, data):
     """In any order, with foreign ids in it, for duplicates: each order asked for gets its own word."""
@@ -594,11 +603,10 @@ def test_a_row_without_an_id_is_no_order(row):
         ({"limit": 100, "next_cursor": "MTAw", "count": 2, "data": [ROW, ROW]}, "MA==", 2, "MTAw"),
         ({"next_cursor": "LTE=", "data": [ROW]}, "MA==", 1, None),
         ({"next_cursor": "LTE=", "data": []}, "MA==", 0, None),
-        ({"next_cursor": "LTE=", "data": None}, "MA==", 0, None),
+        ({"next_cursor": "LTE=", "data": None, "count": 0}, "MA==", 0, None),
         ({"next_cursor": "", "data": []}, "MA==", 0, None),
         ({"next_cursor": None, "data": []}, "MA==", 0, None),
         ({"data": []}, "MA==", 0, None),
-        ([], "MA==", 0, None),
         ({"next_cursor": "MTAw", "data": []}, "MA==", 0, "MTAw"),
         ({"next_cursor": "MA==", "data": [ROW]}, "MA==", 1, "MA=="),
         ({"next_cursor": "MTAw", "data": [ROW]}, "MTAw", 1, "MTAw"),
@@ -611,7 +619,7 @@ def test_a_row_without_an_id_is_no_order(row):
     ],
 )
 def test_a_page_says_honestly_what_is_behind_it(body, cursor, rows, next_):
-    """Only `LTE=` or an empty page is the end; where rows come without a word of what follows, the next ones are asked for."""
+    """Only `LTE=` or an empty envelope is the end; where rows come without a word of what follows, the next are asked for."""
     page = read_page(body, cursor)
 
     assert (rows, next_, None) == (page.rows, page.next, page.total)
@@ -622,8 +630,11 @@ def test_a_page_says_honestly_what_is_behind_it(body, cursor, rows, next_):
     [
         None,
         {},
+        [],
         {"data": None},
-        {"data": None, "next_cursor": ""},
+        {"data": None, "next_cursor": "LTE="},
+        {"data": None, "next_cursor": "LTE=", "count": 5},
+        {"data": None, "next_cursor": "", "count": 0},
         {"data": None, "next_cursor": "MTAw"},
         {"data": {}, "next_cursor": "LTE="},
         {"next_cursor": "LTE="},
@@ -686,6 +697,11 @@ def test_the_page_at_a_position_begins_there(position, rows):
 def test_a_read_says_what_it_shows(body, status, expected):
     """The state of the order that was asked for, or nothing."""
     assert expected is read_order(body, status).word
+
+
+def test_a_read_by_another_spelling_of_an_id_is_about_that_order():
+    """Capitals in the id that was asked for make no difference."""
+    assert Word.OPEN is read_order(ROW, order_id=A.upper()).word
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # make demo   set up and run the main job against the embedded simulator
 # make test   set up and run the tests
 # make check  everything that has to be green: format, lint, types, walls, tests with coverage
-# make vendor set up the environment of the vendor's own client, for tests/vendor
+# make vendor set up the environments of the vendors' own clients, for tests/vendor
 # make bench  print ratios that say how close to the limits the engine comes
 
 PYTHON ?= python3
@@ -23,13 +23,13 @@ check: .venv/.ready
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='engine/core/*,engine/venues/*/wire.py,engine/venues/*/signing.py,engine/venues/decoding.py'
 
-vendor: .venv-vendor/.ready
+vendor: .venv-vendor/.ready .venv-vendor-polymarket/.ready
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/pace.py
 
 clean:
-	rm -rf .venv .venv-vendor
+	rm -rf .venv .venv-vendor .venv-vendor-polymarket
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -39,4 +39,9 @@ clean:
 .venv-vendor/.ready: tests/vendor/requirements-opinion.txt
 	$(PYTHON) -m venv .venv-vendor
 	.venv-vendor/bin/pip install --quiet --disable-pip-version-check --requirement tests/vendor/requirements-opinion.txt
+	touch $@
+
+.venv-vendor-polymarket/.ready: tests/vendor/requirements-polymarket.txt
+	$(PYTHON) -m venv .venv-vendor-polymarket
+	.venv-vendor-polymarket/bin/pip install --quiet --disable-pip-version-check --requirement tests/vendor/requirements-polymarket.txt
 	touch $@

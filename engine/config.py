@@ -178,6 +178,21 @@ def check_venue(name: str) -> None:
         raise ConfigError(f"unknown venue {name!r}; available: {', '.join(VENUES)}")
 
 
+def check_name(where: str, name: object) -> None:
+    """Refuse what cannot name an account.
+
+    Raises:
+        ConfigError: it is blank, or could steer a terminal.
+    """
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise ConfigError(f"{where}: needs a name of printable characters")
+
+
+def is_variable(text: str) -> bool:
+    """Whether this can name an environment variable; a key that was put in its place by mistake seldom can."""
+    return _VARIABLE.fullmatch(text) is not None
+
+
 def _environment_rows(environment: Mapping[str, str], venue: str | None) -> list[AccountRow]:
     """The one account that the environment holds; never a guess where it holds several."""
     kinds = VENUES if venue is None else {venue: VENUES[venue]}
@@ -187,12 +202,16 @@ def _environment_rows(environment: Mapping[str, str], venue: str | None) -> list
     if whole:
         keys = {key: f"{_REFERENCE}{variable}" for key, variable in kinds[whole[0]].variables.items()}
         return [AccountRow(DEFAULT_NAME, whole[0], keys)]
-    known = [variable for kind in kinds.values() for variable in kind.variables.values()]
-    missing = [variable for variable in known if variable not in environment]
-    ways = "; or ".join(" and ".join(kind.variables.values()) for kind in kinds.values())
-    some = "" if len(missing) == len(known) else f" (not set: {', '.join(missing)})"
-    many = "s" if "and" in ways else ""
-    raise ConfigError(f"no accounts: give --accounts FILE, or set for a single one the environment variable{many} {ways}{some}")
+    ways = "; or ".join(", ".join(kind.variables.values()) for kind in kinds.values())
+    missing = [variable for kind in kinds.values() for variable in _missing(kind, environment)]
+    some = f" (not set: {', '.join(missing)})" if missing else ""
+    raise ConfigError(f"no accounts: give --accounts FILE, or set in the environment, for a single one: {ways}{some}")
+
+
+def _missing(kind: VenueKind, environment: Mapping[str, str]) -> list[str]:
+    """The variables that are not set, where others of the same account are."""
+    missing = [variable for variable in kind.variables.values() if variable not in environment]
+    return missing if len(missing) < len(kind.variables) else []
 
 
 def _file_rows(path: Path) -> list[AccountRow]:
@@ -217,15 +236,14 @@ def _row(path: Path, number: int, entry: Mapping[str, Any]) -> AccountRow:
     for key, value in entry.items():
         if not isinstance(value, str):
             raise ConfigError(f"{where}: {key} must be text in quotes")
-    if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ConfigError(f"{where}: needs a name of printable characters")
+    check_name(where, name)
     venue = entry.get("venue")
     if venue is not None and venue not in VENUES:
         raise ConfigError(f"{where}: unknown venue {venue!r}{_nearest(venue, VENUES)}")
     keys = {key: value for key, value in entry.items() if key not in ("name", "venue")}
     kinds = VENUES.values() if venue is None else [VENUES[venue]]
     refuse_unknown(where, keys, dict.fromkeys(key for kind in kinds for key in kind.variables))
-    return AccountRow(name, venue, keys)
+    return AccountRow(str(name), venue, keys)
 
 
 def _refuse_twins(path: Path, rows: Iterable[AccountRow]) -> None:
@@ -277,7 +295,7 @@ def _looked_up(row: AccountRow, key: str, environment: Mapping[str, str]) -> str
     if not value.startswith(_REFERENCE):
         return value
     variable = value.removeprefix(_REFERENCE)
-    if not _VARIABLE.fullmatch(variable):
+    if not is_variable(variable):
         # It may be the key itself, put there by mistake, so it is not shown.
         raise ConfigError(
             f"account {row.name!r}: what follows {_REFERENCE} in {key} is no name of an environment variable "
@@ -385,6 +403,8 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "text": ("text in quotes", lambda value: isinstance(value, str)),
     "tables": ("tables", lambda value: isinstance(value, list) and all(isinstance(item, dict) for item in value)),
     "texts": ("a list of texts", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value)),
+    "table": ("a table", lambda value: isinstance(value, dict)),
+    "side": ("buy or sell", lambda value: value in ("buy", "sell")),
     "flag": ("true or false", lambda value: isinstance(value, bool)),
     "count": ("a whole number of at least 1", _is_count),
     "counts": ("a list of whole numbers of at least 1", lambda value: isinstance(value, list) and all(map(_is_count, value))),

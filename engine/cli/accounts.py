@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from engine.cli.logs import LEVELS, listen
-from engine.cli.output import counted
+from engine.cli.output import counted, short_id
 from engine.config import VENUES, open_venue, read_accounts, read_settings
 from engine.core.order import Side
 from engine.core.request import Account, Scope, checked_seconds
@@ -70,20 +70,22 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON docume
 
 _ACCOUNT_OPTIONS = (
     click.option("--venue", metavar="|".join(VENUES), help="Where the orders rest; may be left out if the accounts say it."),
-    click.option(
-        "--base-url", metavar="URL", help="The venue's address, with or without /openapi; its production one if left out."
-    ),
+    click.option("--base-url", metavar="URL", help="The venue's address; its production one if left out."),
     click.option(
         "--accounts",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="TOML file of accounts; without it, the key in OPINION_API_KEY is the one account.",
+        help="TOML file of accounts; without it, the one account whose keys are in the environment: "
+        f"{'; or '.join(', '.join(kind.variables.values()) for kind in VENUES.values())}.",
     ),
     click.option("--only", metavar="A,B", multiple=True, help="Only the accounts of these names."),
     click.option(
-        "--config", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see configs/opinion.toml."
+        "--config",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="TOML file of settings; configs/ explains each venue's.",
     ),
-    click.option("--builder", is_flag=True, help="Builder mode: keep within its 2,000 free cancels a day."),
+    click.option("--builder", is_flag=True, help="Opinion's builder mode: keep within its 2,000 free cancels a day."),
     click.option("--deadline", metavar="SECONDS", type=float, help="Come back by then with what is known."),
     _AS_JSON,
     _LOG_LEVEL,
@@ -91,7 +93,7 @@ _ACCOUNT_OPTIONS = (
 
 _SCOPE_OPTIONS = (
     click.option("--market", metavar="ID", help="Only orders in this market."),
-    click.option("--asset", metavar="A", help="Only orders for this outcome: yes or no."),
+    click.option("--asset", metavar="A", help="Only orders for this outcome: yes or no at Opinion, a token id at Polymarket."),
     click.option("--side", type=click.Choice(["buy", "sell"], case_sensitive=False), help="Only orders on this side."),
 )
 
@@ -156,9 +158,16 @@ def _with(options: tuple[Callable[[Verb], Verb], ...], verb: Verb) -> Verb:
     return verb
 
 
-def in_words(scope: Scope) -> str:
-    """The scope as the end of a sentence about orders: `open buy order in market 5 for yes`, without its article."""
-    words = ["open", "order"] if scope.side is None else ["open", str(scope.side), "order"]
-    words += [] if scope.market is None else ["in market", str(scope.market)]
-    words += [] if scope.asset is None else ["for", str(scope.asset)]
+def in_words(scope: Scope, noun: str = "order", *, in_full: bool = False) -> str:
+    """The scope as the end of a sentence about orders: `open buy order in market 5 for yes`, without its article.
+
+    Long ids are cut unless asked for `in_full`.
+    """
+
+    def show(text: object) -> str:
+        return str(text) if in_full else short_id(str(text))
+
+    words = ["open", noun] if scope.side is None else ["open", str(scope.side), noun]
+    words += [] if scope.market is None else ["in market", show(scope.market)]
+    words += [] if scope.asset is None else ["for", show(scope.asset)]
     return " ".join(words)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from engine.cli.accounts import Wanted, account_options
-from engine.cli.output import CLEAN, counted, stdout_console
+from engine.cli.output import AT_RISK, CLEAN, clean, counted, stdout_console
 from engine.cli.running import print_document, print_result, print_verdict, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_ids
 from engine.core.order import OpenOrder
-from engine.core.plan import AccountPlan, Plan
+from engine.core.plan import AccountPlan, Means, Plan, cancel_by_ids
 from engine.core.request import Account, checked_ids
 from engine.errors import ConfigError
+from engine.venues.base import Venue
 
 
 @click.command("cancel", short_help="Cancel known orders of one account.")
@@ -27,7 +30,7 @@ def cancel(wanted: Wanted, *, order_ids: tuple[str, ...], verify: bool, dry_run:
     \b
     Examples:
       cancel-engine cancel a11ee07e-e22f-11f0-9714-0a58a9feac02 --venue opinion
-      cancel-engine cancel ID1 ID2 --venue opinion --accounts accounts.toml --only alice --deadline 5 --json
+      cancel-engine cancel ID1 ID2 --venue polymarket --accounts accounts.toml --only alice --deadline 5 --json
     """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
     account = _one_account(wanted)
     ids = checked_ids(order_ids)
@@ -52,16 +55,33 @@ def _one_account(wanted: Wanted) -> Account:
 
 
 def _show_plan(wanted: Wanted, account: Account, ids: tuple[str, ...]) -> int:
-    """The same document as the dry run of a cancel-all, from the ids alone."""
-    orders = tuple(OpenOrder(order_id=order_id) for order_id in dict.fromkeys(ids))
-    least_time_s = wanted.venue.limits.least_time_s(len(orders))
-    part = AccountPlan(account=account.name, orders=orders, requests=len(orders), least_time_s=least_time_s)
-    plan = Plan(accounts={account.name: part})
+    """The same document as the dry run of a cancel-all, from the ids alone, and beside it the ids that would not be sent."""
+    problems = {order_id: problem for order_id in ids if (problem := wanted.venue.problem_of(order_id)) is not None}
+    plan = Plan(accounts={account.name: _plan(wanted.venue, account, [each for each in ids if each not in problems])})
     sentence = (
-        f"Dry run: would send {counted(len(orders), 'cancel request')} for {account.name} to {wanted.host}; nothing was sent."
+        f"Dry run: would send {counted(plan.requests, 'cancel request')} for {account.name} to {wanted.host}; nothing was sent."
     )
+    if problems:
+        first, problem = next(iter(problems.items()))
+        sentence += f" {counted(len(problems), 'id')} would not be sent, such as {clean(first, longest=80)}: {problem}."
     if wanted.as_json:
-        return print_document(plan.to_dict(), sentence, is_clean=True)
+        return print_document(plan.to_dict() | {"would_not_be_sent": problems}, sentence, is_clean=not problems)
     print_plan(stdout_console(), plan)
-    print_verdict(sentence, is_clean=True)
-    return CLEAN
+    print_verdict(sentence, is_clean=not problems)
+    return AT_RISK if problems else CLEAN
+
+
+def _plan(venue: Venue, account: Account, order_ids: Iterable[str]) -> AccountPlan:
+    """What the cancels take, from a full purse where there is one: nobody is asked what is in it."""
+    orders = tuple(OpenOrder(order_id=order_id) for order_id in dict.fromkeys(order_ids))
+    tokens = venue.limits.tokens
+    tier, balance = (None, 0.0) if tokens is None else (tokens.default, float(tokens.default.burst))
+    tactic = cancel_by_ids(len(orders), Means(limits=venue.limits, most_ids=venue.most_ids, tier=tier, balance=balance))
+    return AccountPlan(
+        account=account.name,
+        orders=orders,
+        requests=tactic.requests,
+        least_time_s=tactic.least_time_s,
+        tactic=tactic if orders else None,
+        tier=None if tokens is None else tokens.tier,
+    )

@@ -9,6 +9,7 @@ import click
 
 from engine.cli.accounts import Wanted, account_options, in_words, scope_options
 from engine.cli.output import AT_RISK, CLEAN, clean, stdout_console
+from engine.cli.priorities import PRIORITIES
 from engine.cli.running import print_document, print_result, print_verdict, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_plan, say_run
@@ -21,25 +22,35 @@ from engine.run import CancelEngine
 @click.command("cancel-all", short_help="Cancel every open order in scope, and prove it.")
 @account_options
 @scope_options
+@click.option("--list-first", "lists_first", is_flag=True, help="List all of them before the first cancel, to know the total.")
+@click.option(
+    "--priority",
+    type=click.Choice(list(PRIORITIES), case_sensitive=False),
+    help="Which go first, where they are cancelled by id: the largest by value, or the oldest. They are listed first then.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done; sends listings, and no cancel.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask first; needed without a terminal.")
-def cancel_all(wanted: Wanted, scope: Scope, *, dry_run: bool, yes: bool) -> int:
+def cancel_all(wanted: Wanted, scope: Scope, *, lists_first: bool, priority: str | None, dry_run: bool, yes: bool) -> int:
     """Cancel every open order in scope, then list again to prove that none is left.
 
-    Without --market, --asset and --side, that is every open order of every account.
+    Without --market, --asset and --side, that is every open order of every account. Where the venue has a cancel of its own
+    that hits exactly the scope, and it is the quickest way, that one is sent; --dry-run says so.
 
     \b
     Examples:
-      cancel-engine cancel-all --venue opinion --accounts accounts.toml --dry-run
+      cancel-engine cancel-all --venue polymarket --accounts accounts.toml --dry-run
       cancel-engine cancel-all --venue opinion --accounts accounts.toml --market 123 --side buy --yes --json
     """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
+    rank = None if priority is None else PRIORITIES[priority]
     if dry_run:
-        return _show_plan(wanted, scope)
+        return _show_plan(wanted, scope, lists_first=lists_first or rank is not None)
     if not yes:
         _confirm(wanted, scope)
     report = run(
         wanted,
-        lambda engine, progress: engine.mass_cancel(wanted.accounts, scope, deadline_s=wanted.deadline_s, progress=progress),
+        lambda engine, progress: engine.mass_cancel(
+            wanted.accounts, scope, lists_first=lists_first, priority=rank, deadline_s=wanted.deadline_s, progress=progress
+        ),
     )
     sentence = say_run(report, scope)
     if wanted.as_json:
@@ -47,19 +58,18 @@ def cancel_all(wanted: Wanted, scope: Scope, *, dry_run: bool, yes: bool) -> int
     return print_result(report, sentence)
 
 
-def _show_plan(wanted: Wanted, scope: Scope) -> int:
-    plan = anyio.run(_plan, wanted, scope)
+def _show_plan(wanted: Wanted, scope: Scope, *, lists_first: bool) -> int:
+    async def make() -> Plan:
+        async with CancelEngine(wanted.venue) as engine:
+            return await engine.plan(wanted.accounts, scope, lists_first=lists_first, deadline_s=wanted.deadline_s)
+
+    plan = anyio.run(make)
     sentence = say_plan(plan, scope)
     if wanted.as_json:
         return print_document(plan.to_dict(), sentence, is_clean=plan.listing_complete)
     print_plan(stdout_console(), plan)
     print_verdict(sentence, is_clean=plan.listing_complete)
     return CLEAN if plan.listing_complete else AT_RISK
-
-
-async def _plan(wanted: Wanted, scope: Scope) -> Plan:
-    async with CancelEngine(wanted.venue) as engine:
-        return await engine.plan(wanted.accounts, scope, deadline_s=wanted.deadline_s)
 
 
 def _confirm(wanted: Wanted, scope: Scope) -> None:
@@ -70,7 +80,7 @@ def _confirm(wanted: Wanted, scope: Scope) -> None:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ConfigError("there is no terminal to ask for confirmation; add --yes to cancel without being asked")
-    question = f"Cancel every {in_words(scope)} of {wanted.named} at {wanted.host}? [y/N] "
+    question = f"Cancel every {in_words(scope, in_full=True)} of {wanted.named} at {wanted.host}? [y/N] "
     click.echo(clean(question) + " ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise ConfigError("not confirmed; nothing was sent")

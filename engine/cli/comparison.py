@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,64 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.output import clean
+from engine.cli.output import clean, counted
 from engine.cli.tables import BAD, DIM, GOOD, new_table, print_titled
 from engine.cli.verdicts import WORDS
 from engine.core.report import RunReport
-from engine.simulator import BookState, Ledger, is_lie
+from engine.simulator import BookState, Ledger, RequestRecord, is_lie
 
 UNSEEN = "not listed"
 """Stands for orders that no report mentions."""
+
+
+MASS_CANCELS = ("cancel_all", "cancel_market")
+"""Routes whose cost is not known before: one token admits them, and the rest is charged afterwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What a venue counts of one account, and the most of it in any second, or None.
+
+    `by_weight` says that a cancel counts as often as it names orders, and nothing else counts at all: a token for each order. A
+    mass cancel counts once: what it cancels is charged afterwards.
+    """
+
+    venue: str
+    unit: str
+    per_s: int | None
+    by_weight: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast one account was, as its venue counted it.
+
+    Attributes:
+        requests: How many arrived.
+        most: The most units of the rate in any second.
+        refused: Requests that the venue refused for their pace.
+    """
+
+    rate: Rate
+    requests: int
+    most: int
+    refused: int
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the account stayed within what is allowed."""
+        return not self.refused and (self.rate.per_s is None or self.most <= self.rate.per_s)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "venue": self.rate.venue,
+            "requests": self.requests,
+            "most_in_a_second": self.most,
+            "counted_in": f"{self.rate.unit}s",
+            "allowed_in_a_second": self.rate.per_s,
+            "refused_for_pace": self.refused,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,20 +79,27 @@ class Comparison:
         counts: How many orders the report says this of, that are really that.
         lies: One line for every statement that the ledger contradicts.
         live: Orders that the report calls at risk, or could not list, and that are really open.
-        pace: For each account, requests, the most of them in any second, and how many the venue refused for their pace.
-        quota: The most that the venue allows in a second, or None.
+        pace: Name of an account to how fast it was.
     """
 
     counts: dict[tuple[str, str], int]
     lies: list[str]
     live: int
-    pace: dict[str, tuple[int, int, int]]
-    quota: int | None
+    pace: dict[str, Pace]
 
     @property
     def orders(self) -> int:
         """How many orders were compared."""
         return sum(self.counts.values())
+
+    def in_words(self) -> str:
+        """The pace as the end of a sentence: the most that any account of each venue had in a second."""
+        most: dict[tuple[str, str], int] = {}
+        for pace in self.pace.values():
+            key = pace.rate.venue, pace.rate.unit
+            most[key] = max(most.get(key, 0), pace.most)
+        parts = [f"{counted(top, unit)} in any second at {venue.capitalize()}" for (venue, unit), top in most.items()]
+        return f"no account sent more than {' or '.join(parts)}" if parts else "nobody asked for anything"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -51,15 +108,11 @@ class Comparison:
             "lies": self.lies,
             "really_live": self.live,
             "said_and_true": [{"said": said, "true": true, "orders": count} for (said, true), count in self.counts.items()],
-            "quota_per_s": self.quota,
-            "pace": {
-                name: {"requests": requests, "most_in_a_second": most, "refused_for_pace": refused}
-                for name, (requests, most, refused) in self.pace.items()
-            },
+            "pace": {name: pace.to_dict() for name, pace in self.pace.items()},
         }
 
 
-def compare(report: RunReport, ledger: Ledger, *, quota: int | None) -> Comparison:
+def compare(report: RunReport, ledger: Ledger, *, rate: Rate) -> Comparison:
     """Hold every order of the report, and every order that it should have found, against the ledger."""
     counts: Counter[tuple[str, str]] = Counter()
     lies: list[str] = []
@@ -68,11 +121,42 @@ def compare(report: RunReport, ledger: Ledger, *, quota: int | None) -> Comparis
         counts[said, true] += 1
         live += is_live
         lies += [lie] if lie else []
-    pace = {
-        name: (len(ledger.requests_of(name)), ledger.most_in_window(name, 1.0), ledger.refused_for_pace(name))
-        for name in report.accounts
-    }
-    return Comparison(counts=dict(counts), lies=lies, live=live, pace=pace, quota=quota)
+    pace = {name: _pace(ledger, name, rate) for name in report.accounts}
+    return Comparison(counts=dict(counts), lies=lies, live=live, pace=pace)
+
+
+def joined(comparisons: Iterable[Comparison]) -> Comparison:
+    """Several comparisons as one; no two of them know the same account."""
+    counts: Counter[tuple[str, str]] = Counter()
+    lies: list[str] = []
+    live = 0
+    pace: dict[str, Pace] = {}
+    for each in comparisons:
+        counts.update(each.counts)
+        lies += each.lies
+        live += each.live
+        pace |= each.pace
+    return Comparison(counts=dict(counts), lies=lies, live=live, pace=pace)
+
+
+def _pace(ledger: Ledger, account: str, rate: Rate) -> Pace:
+    records = ledger.requests_of(account)
+    most, inside, held = 0, deque[tuple[float, int]](), 0
+    for record in records:
+        weight = _weight(record) if rate.by_weight else 1
+        inside.append((record.time_s, weight))
+        held += weight
+        while record.time_s - inside[0][0] >= 1.0:
+            held -= inside.popleft()[1]
+        most = max(most, held)
+    return Pace(rate=rate, requests=len(records), most=most, refused=sum(record.refused_for_pace for record in records))
+
+
+def _weight(record: RequestRecord) -> int:
+    """Tokens that were taken before the request was admitted."""
+    if not record.route.startswith("cancel") or record.refused_for_pace:
+        return 0
+    return 1 if record.route in MASS_CANCELS else len(record.order_ids)
 
 
 Line = tuple[str, str, str | None, bool]
@@ -104,10 +188,10 @@ def _untold(report: RunReport, ledger: Ledger) -> Iterator[Line]:
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
     """Print said against true, the lies if there are any, and the pace."""
-    print_titled(console, "What the report says, and what the simulator's ledger knows", _truth_table(comparison))
+    print_titled(console, "What the reports say, and what the simulators' ledgers know", _truth_table(comparison))
     for lie in comparison.lies[:10]:
         console.print(Text(f"LIE  {clean(lie)}", style=BAD))
-    print_titled(console, "Pace, as the venue counted it", _pace_table(comparison))
+    print_titled(console, "Pace, as the venues counted it", _pace_table(comparison))
 
 
 def _truth_table(comparison: Comparison) -> Table:
@@ -122,15 +206,16 @@ def _truth_table(comparison: Comparison) -> Table:
 
 
 def _pace_table(comparison: Comparison) -> Table:
-    table = new_table("account", "requests", "most in any second", "allowed", "refused for their pace", wide=("account",))
-    for name, (requests, most, refused) in comparison.pace.items():
-        allowed = comparison.quota
-        style = GOOD if allowed is None or most <= allowed else BAD
+    table = new_table(
+        "account", "at", "requests", "most in\nany second", "allowed", "refused for\ntheir pace", wide=("account",), words=("at",)
+    )  # fmt: skip
+    for name, pace in comparison.pace.items():
         table.add_row(
             Text(clean(name)),
-            f"{requests:,}",
-            Text(f"{most:,}", style=style),
-            "-" if allowed is None else f"{allowed:,}",
-            f"{refused:,}",
+            pace.rate.venue.capitalize(),
+            f"{pace.requests:,}",
+            Text(counted(pace.most, pace.rate.unit), style=GOOD if pace.is_kept else BAD),
+            "-" if pace.rate.per_s is None else f"{pace.rate.per_s:,}",
+            f"{pace.refused:,}",
         )
     return table

@@ -1,4 +1,4 @@
-"""`cancel-engine demo`: the whole thing without a key, against a simulated venue that misbehaves."""
+"""`cancel-engine demo`: the whole thing without a key, against simulated venues that misbehave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from engine.cli.accounts import json_option, log_option
 
 
-@click.command("demo", short_help="See it work against a simulated venue; needs no key.")
+@click.command("demo", short_help="See it work against simulated venues; needs no key.")
 @click.option("--seed", type=int, help="Another seed gives other orders and other faults; the same one gives the same.")
 @click.option(
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of accounts and faults; see configs/demo.toml."
@@ -17,11 +17,11 @@ from engine.cli.accounts import json_option, log_option
 @json_option
 @log_option
 def demo(*, seed: int | None, config: Path | None, as_json: bool) -> int:
-    """Cancel everything at a simulated venue, then hold the report against the truth.
+    """Cancel at a simulated Opinion and a simulated Polymarket, then hold the reports against the truth.
 
-    Starts the simulator on a free port of this machine with a few accounts, the venue's real limits and a number of faults,
-    one of them a key that dies on the way. Exit code 0 says that the report agrees with the simulator's ledger in every
-    order, also where orders are left at risk; 1 says that it does not.
+    Starts both simulators on free ports of this machine with a few accounts each, the venues' real limits and a number of
+    faults, such as a key that dies on the way and a venue that restarts. Exit code 0 says that the reports agree with the
+    simulators' ledgers in every order, also where orders are left at risk; 1 says that they do not.
 
     \b
     Examples:

@@ -105,32 +105,35 @@ class Moment:
 
 
 class Watch:
-    """Looks at a progress again and again, and knows how fast it moves."""
+    """Looks at calls under way again and again, and knows how fast they move together."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, *progresses: Progress) -> None:
         self.is_stopping = False
-        self._progress = progress
+        self._progresses = progresses
         self._settled: deque[tuple[float, int]] = deque([(0.0, 0)])
 
     def stop(self) -> None:
-        """Let the run come back with its report."""
+        """Let the calls come back with their reports."""
         self.is_stopping = True
-        self._progress.stop()
+        for progress in self._progresses:
+            progress.stop()
 
     def look(self) -> Moment:
-        """The run as it stands now."""
-        report = self._progress.report()
-        accounts = {name: count(summary) for name, summary in report.accounts.items()}
+        """The calls as they stand now."""
+        reports = [progress.report() for progress in self._progresses]
+        summaries = {name: summary for report in reports for name, summary in report.accounts.items()}
+        accounts = {name: count(summary) for name, summary in summaries.items()}
         total = Tally()
         for tally in accounts.values():
             total.add(tally)
+        elapsed_s = max((report.elapsed_s for report in reports), default=0.0)
         return Moment(
             accounts=accounts,
-            done=frozenset(name for name, summary in report.accounts.items() if summary.is_finished),
-            stopped=frozenset(name for name, summary in report.accounts.items() if summary.fault),
+            done=frozenset(name for name, summary in summaries.items() if summary.is_finished),
+            stopped=frozenset(name for name, summary in summaries.items() if summary.fault),
             total=total,
-            rate_per_s=self._rate_per_s(report.elapsed_s, total.settled),
-            elapsed_s=report.elapsed_s,
+            rate_per_s=self._rate_per_s(elapsed_s, total.settled),
+            elapsed_s=elapsed_s,
             is_stopping=self.is_stopping,
         )
 

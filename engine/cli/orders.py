@@ -108,7 +108,8 @@ def _say(listings: dict[str, Listing], scope: Scope) -> str:
     if total or not blind:
         unsure = " (the venue does not say whether that market exists)" if scope.market is not None and not total else ""
         end = "." if not blind else ", as far as could be seen."
-        words.append(f"{counted(total, in_words(scope))} in {counted(len(listings), 'account')}{unsure}{end}")
+        what = in_words(scope, "order" if total == 1 else "orders")
+        words.append(f"{total:,} {what} in {counted(len(listings), 'account')}{unsure}{end}")
     unclear = sum(len(listing.unclear) for listing in listings.values())
     if unclear:
         words.append(f"{counted(unclear, 'order')} may be in scope: side, market or outcome is not established.")

@@ -18,6 +18,9 @@ CLEAN = 0
 AT_RISK = 1
 UNUSABLE = 2
 
+LONGEST_ID = 20
+"""Longest id of a market or an asset that is shown whole: Opinion's are numbers, Polymarket's have 66 and 78 characters."""
+
 DEEPEST = 50
 """Levels of a venue's answer that a JSON document repeats; what lies deeper is hostile, not information. A guess."""
 
@@ -50,6 +53,16 @@ def clean(words: str, *, longest: int | None = None) -> str:
     """The words on one line, without anything that could steer a terminal, cut if they are longer."""
     line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(words.split()))
     return line if longest is None or len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def short_id(text: str) -> str:
+    """An id of a market or an asset, cut in the middle where it is too long for a table or a sentence."""
+    return text if len(text) <= LONGEST_ID else f"{text[:6]}…{text[-4:]}"
+
+
+def in_seconds(seconds: float) -> str:
+    """Seconds for people: with one digit after the point where that says something."""
+    return f"{seconds:,.0f} s" if seconds >= 100 or not seconds else f"{max(seconds, 0.1):.1f} s"
 
 
 def counted(number: int, noun: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -25,16 +24,14 @@ def run(wanted: Wanted, call: Call) -> RunReport:
     Raises:
         ConfigError: the request cannot be used; nothing was sent.
     """
-    return anyio.run(follow, wanted, call)
+    return anyio.run(_follow, wanted, call)
 
 
-async def follow(wanted: Wanted, call: Call, *, seed: int | None = None) -> RunReport:
-    """The same in a loop that runs already; a seed makes the waits between tries the same every time."""
+async def _follow(wanted: Wanted, call: Call) -> RunReport:
     progress = Progress()
-    dice = None if seed is None else random.Random(seed)  # noqa: S311  # spreads waits; guards nothing
     watch = Watch(progress)
     with stopping(watch.stop):
-        async with CancelEngine(wanted.venue, dice=dice) as engine, telling(watch, as_json=wanted.as_json):
+        async with CancelEngine(wanted.venue) as engine, telling(watch, as_json=wanted.as_json):
             await call(engine, progress)
         return progress.report()
 

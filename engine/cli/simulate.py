@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from engine.cli.accounts import json_option
+from engine.config import VENUES
 
 
 @click.command("simulate", short_help="Serve a simulated venue on this machine.")
-@click.option("--venue", default="opinion", show_default=True, help="Which venue.")
+@click.option("--venue", metavar="|".join(VENUES), default="opinion", show_default=True, help="Which venue.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port on 127.0.0.1; 0 takes a free one."
 )
@@ -25,7 +26,7 @@ from engine.cli.accounts import json_option
 @click.option(
     "--latency", "latency_ms", metavar="MS", type=click.FloatRange(0, 60_000), default=0.0, help="Think time of each request."
 )
-@click.option("--no-limits", is_flag=True, help="Lift the venue's rate limit.")
+@click.option("--no-limits", is_flag=True, help="Lift what the venue allows: Opinion's rate, Polymarket's tokens.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides keys, orders and faults.")
 @click.option(
     "--accounts-file",
@@ -43,6 +44,7 @@ def simulate(*, accounts_file: Path | None, as_json: bool, **scene: Any) -> int:
     \b
     Examples:
       cancel-engine simulate --accounts 3 --orders 50 --accounts-file simulated.toml
+      cancel-engine simulate --venue polymarket --accounts 2 --orders 300
       cancel-engine simulate --port 0 --json --fault hang_after:0.05 --fault html_502:0.1 --latency 50
     """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
     from engine.cli.simulation import serve_until_stopped  # noqa: PLC0415  # the simulator is loaded by those alone who ask for it

@@ -4,63 +4,126 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import anyio
 import click
 
+from engine.cli.accounts_file import in_toml, new_private_file
+from engine.cli.comparison import Rate
 from engine.cli.output import CLEAN, print_json
 from engine.cli.signals import stopping
+from engine.config import VENUES
 from engine.errors import ConfigError
-from engine.simulator import Fault, FaultPlan, FaultRule, OpinionRules, OpinionSimulator, SimulatedVenue, serve
-from engine.simulator.opinion import FAULTS
+from engine.simulator import (
+    Fault,
+    FaultPlan,
+    FaultRule,
+    OpinionRules,
+    OpinionSimulator,
+    SimulatedVenue,
+    opinion,
+    polymarket,
+    serve,
+)
+from engine.simulator.polymarket import PolymarketRules, PolymarketSimulator
+from engine.simulator.polymarket.rules import TIERS
 
 MOST_ORDERS = 1_000_000
 """Orders of all accounts together: about a gigabyte. A guess."""
 
-Scene = Callable[..., tuple[SimulatedVenue, list[dict[str, str]]]]
+
+Simulator = OpinionSimulator | PolymarketSimulator
 
 
-def _opinion(
-    *, accounts: int, orders: int, faults: Sequence[FaultRule], latency_ms: float, no_limits: bool, seed: int
-) -> tuple[SimulatedVenue, list[dict[str, str]]]:
-    """An Opinion with so many accounts, and what a client needs to know of each."""
+def _opinion(*, latency_s: float, jitter_s: float = 0.0, has_limits: bool, faults: FaultPlan, seed: int) -> OpinionSimulator:
+    """An Opinion with its published limit, or without one."""
     published = OpinionRules()
-    rules = OpinionRules(latency_s=latency_ms / 1000, quota=None if no_limits else published.quota)
-    simulator = OpinionSimulator(seed=seed, rules=rules, faults=FaultPlan(tuple(faults), seed=seed))
-    made = [simulator.add_account(f"account-{number}", orders=orders) for number in range(1, accounts + 1)]
-    return simulator, [{"name": account.name, "venue": "opinion", "api_key": account.api_key} for account in made]
+    rules = OpinionRules(latency_s=latency_s, latency_jitter_s=jitter_s, quota=published.quota if has_limits else None)
+    return OpinionSimulator(seed=seed, rules=rules, faults=faults)
 
 
-SCENES: Mapping[str, tuple[Scene, Mapping[str, Fault]]] = {"opinion": (_opinion, FAULTS)}
-"""Every venue that can be simulated, with what can go wrong there."""
+def _polymarket(
+    *, latency_s: float, jitter_s: float = 0.0, has_limits: bool, faults: FaultPlan, seed: int
+) -> PolymarketSimulator:
+    """A Polymarket whose clock is this machine's, with its token buckets enforced or off."""
+    rules = PolymarketRules(
+        epoch_s=time.time(), latency_s=latency_s, latency_jitter_s=jitter_s, buckets="enforced" if has_limits else "off"
+    )
+    return PolymarketSimulator(seed=seed, rules=rules, faults=faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A venue that can be simulated: how to make it, what can go wrong there, what it allows by itself, and that in words."""
+
+    make: Callable[..., Simulator]
+    faults: Mapping[str, Fault]
+    rate: Rate
+    allows: str
+
+
+_QUOTA = OpinionRules().quota
+_TIER = TIERS[PolymarketRules().tier]
+
+SCENES: Mapping[str, Scene] = {
+    "opinion": Scene(
+        make=_opinion,
+        faults=opinion.FAULTS,
+        rate=Rate(venue="opinion", unit="request", per_s=_QUOTA),
+        allows=f"{_QUOTA} requests a second for each key",
+    ),
+    "polymarket": Scene(
+        make=_polymarket,
+        faults=polymarket.FAULTS,
+        # A full purse, and what it gains within the second.
+        rate=Rate(venue="polymarket", unit="token", per_s=_TIER.burst + round(_TIER.per_s), by_weight=True),
+        allows=f"{_TIER.burst} cancels at once and {_TIER.per_s:g} a second for each signer",
+    ),
+}
+"""Every venue that can be simulated."""
 
 
 def serve_until_stopped(
-    *, venue: str, port: int, faults: Sequence[str], accounts_file: Path | None, as_json: bool, **scene: Any
+    *,
+    venue: str,
+    port: int,
+    accounts: int,
+    orders: int,
+    faults: Sequence[str],
+    latency_ms: float,
+    no_limits: bool,
+    seed: int,
+    accounts_file: Path | None,
+    as_json: bool,
 ) -> int:
     """Serve the venue on loopback until a signal comes.
 
     Raises:
         ConfigError: an option cannot be used, or the port cannot be had.
     """
-    if scene["accounts"] * scene["orders"] > MOST_ORDERS:
-        raise ConfigError(f"{scene['accounts']} accounts of {scene['orders']} orders are more than {MOST_ORDERS:,} orders")
+    if accounts * orders > MOST_ORDERS:
+        raise ConfigError(f"{accounts} accounts of {orders} orders are more than {MOST_ORDERS:,} orders")
     if venue not in SCENES:
         raise ConfigError(f"venue {venue!r} cannot be simulated; available: {', '.join(SCENES)}")
-    build, catalogue = SCENES[venue]
-    rules = [read_fault(text, catalogue) for text in faults]
-    simulator, accounts = build(faults=rules, **scene)
+    scene = SCENES[venue]
+    plan = FaultPlan(tuple(read_fault(text, scene.faults) for text in faults), seed=seed)
+    simulator = scene.make(latency_s=latency_ms / 1000, has_limits=not no_limits, faults=plan, seed=seed)
+    made = [simulator.add_account(f"account-{number}", orders=orders) for number in range(1, accounts + 1)]
+    rows = [{"name": each.name, "venue": venue, **keys_of(each, venue)} for each in made]
     if accounts_file is not None:
-        _write_accounts(accounts_file, accounts)
+        with new_private_file(accounts_file) as file:
+            file.write(in_toml(rows))
 
     def announce(base_url: str) -> None:
         if as_json:
-            print_json({"base_url": base_url, "accounts": accounts}, indent=None)
+            print_json({"base_url": base_url, "accounts": rows}, indent=None)
         else:
-            click.echo(_describe(base_url, accounts, accounts_file))
+            click.echo(_describe(base_url, venue, rows, accounts_file))
 
     try:
         anyio.run(_serve, simulator, port, announce)
@@ -69,6 +132,11 @@ def serve_until_stopped(
     except OSError as error:
         raise ConfigError(f"port {port} of 127.0.0.1 cannot be used: {os.strerror(error.errno or 0)}") from error
     return CLEAN
+
+
+def keys_of(account: object, venue: str) -> dict[str, str]:
+    """What a client needs to know of a simulated account, under the names that an accounts file has for it."""
+    return {key: getattr(account, key) for key in VENUES[venue].variables}
 
 
 async def _serve(simulator: SimulatedVenue, port: int, announce: Callable[[str], None]) -> None:
@@ -80,19 +148,25 @@ async def _serve(simulator: SimulatedVenue, port: int, announce: Callable[[str],
             await stop.wait()
 
 
-def _describe(base_url: str, accounts: Sequence[Mapping[str, str]], accounts_file: Path | None) -> str:
-    shown = [f"  {account['name']}: {account['api_key']}" for account in accounts[:10]]
-    more = [f"  and {len(accounts) - 10} more"] if len(accounts) > 10 else []
-    use = f"OPINION_API_KEY={accounts[0]['api_key']} " if accounts_file is None else ""
-    file = f" --accounts {accounts_file}" if accounts_file is not None else ""
+def _describe(base_url: str, venue: str, rows: Sequence[Mapping[str, str]], accounts_file: Path | None) -> str:
+    variables = VENUES[venue].variables
+    shown = [f"  {row['name']}: {', '.join(_named(row, key) for key in variables)}" for row in rows[:10]]
+    more = [f"  and {len(rows) - 10} more"] if len(rows) > 10 else []
+    given = [f"{variable}={shlex.quote(rows[0][key])}" for key, variable in variables.items()] if accounts_file is None else []
+    file = [] if accounts_file is None else ["--accounts", shlex.quote(str(accounts_file))]
     return "\n".join(
         [
-            f"A simulated {accounts[0]['venue']} answers at {base_url}; stop it with Ctrl-C. Its keys open nothing else:",
+            f"A simulated {venue} answers at {base_url}; stop it with Ctrl-C. Its keys open nothing else:",
             *shown,
             *more,
-            f"Try: {use}cancel-engine cancel-all --venue {accounts[0]['venue']} --base-url {base_url}{file}",
+            " ".join(["Try:", *given, "cancel-engine cancel-all --venue", venue, "--base-url", base_url, *file]),
         ]
     )
+
+
+def _named(row: Mapping[str, str], key: str) -> str:
+    """The key by its name, where that is not plain."""
+    return row[key] if len(row) == 3 else f"{key} {row[key]}"
 
 
 def read_fault(text: str, catalogue: Mapping[str, Fault]) -> FaultRule:
@@ -123,16 +197,3 @@ def find_fault(name: str, catalogue: Mapping[str, Fault]) -> Fault:
     near += [known for known in catalogue if name and name in known and known not in near]
     hint = f"near ones: {', '.join(near[:8])}" if near else f"some of {len(catalogue)}: {', '.join(list(catalogue)[:8])}"
     raise ConfigError(f"there is no fault {name!r}; {hint}")
-
-
-def _write_accounts(path: Path, accounts: Sequence[Mapping[str, str]]) -> None:
-    """Write an accounts file that only its owner can read, and never over one that is there."""
-    tables = ["[[account]]\n" + "".join(f'{key} = "{value}"\n' for key, value in account.items()) for account in accounts]
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise ConfigError(f"{path} exists already and is not written over; remove it or choose another name") from error
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write("\n".join(tables))

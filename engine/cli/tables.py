@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.output import clean, counted
-from engine.cli.verdicts import WORDS
+from engine.cli.output import clean, counted, in_seconds, short_id
+from engine.cli.verdicts import LEAST_LOCK_OUT_S, WORDS
 from engine.core.order import OpenOrder
 from engine.core.outcome import OrderResult, Outcome
 from engine.core.plan import AccountPlan, Plan
@@ -24,7 +24,11 @@ MOST_ROWS = 40
 """Accounts shown one by one; of more, those at risk come first and the rest is counted."""
 
 MOST_REASONS = 20
+MOST_NAMES = 5
 MOST_IDS = 2
+LONGEST_ORDER_ID = 40
+"""Longest order id that shares a line with anything: Opinion's have 36 characters, Polymarket's 66."""
+
 LONGEST_REASON = 160
 
 GOOD, BAD, DIM = "green", "bold red", "dim"
@@ -49,10 +53,10 @@ def print_titled(console: Console, title: str, table: Table) -> None:
 # --- accounts
 
 
-def print_report(console: Console, report: RunReport) -> None:
+def print_report(console: Console, report: RunReport, *, title: str = "Accounts") -> None:
     """Print a row for each account, the reasons of what failed, and what stopped or blinded an account."""
     gap = 2 if console.width >= 100 else 1
-    print_titled(console, "Accounts", account_table(list(report.accounts.values()), gap=gap))
+    print_titled(console, title, account_table(list(report.accounts.values()), gap=gap))
     reasons = group_reasons(report.results)
     if reasons:
         print_titled(console, "Not cancelled by this run, and why", reason_table(reasons))
@@ -146,13 +150,18 @@ def _what_happened(reason: Reason) -> Text:
 
 
 def notes_of(summaries: Iterable[CancelSummary]) -> list[Text]:
-    """What stopped or blinded an account, and what was left alone for want of clarity."""
+    """What stopped, blinded or locked out an account, and what was left alone for want of clarity."""
     notes = []
     for summary in summaries:
         if summary.fault:
             notes.append(_note(summary.account, "stopped early", summary.fault))
         elif not summary.listing_complete:
             notes.append(_note(summary.account, "listing incomplete", summary.listing_error or "not finished"))
+        if summary.is_uncounted:
+            notes.append(_note(summary.account, "count may be too low", "the answer to a mass cancel was lost"))
+        if summary.locked_out_s >= LEAST_LOCK_OUT_S:
+            why = f"no cancel is admitted for another {in_seconds(summary.locked_out_s)}, until its tokens are back"
+            notes.append(_note(summary.account, "locked out", why))
         notes += [
             _note(summary.account, "left alone", f"order {order_id}: {why.value}")
             for order_id, why in list(unclear_of(summary.left).items())[:MOST_IDS]
@@ -174,51 +183,81 @@ def _note(account: str, what: str, why: str) -> Text:
 
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """Print what would be done for each account."""
+    """Print what would be done for each account, and how."""
+    shown = list(plan.accounts.values())[:MOST_ROWS]
+    has_tokens = any(each.tier is not None for each in shown)
+    costs = ("tokens", "locked out\nafter") if has_tokens else ()
     table = new_table(
-        "account",
-        "would cancel",
-        "left alone",
-        "value",
-        "requests",
-        "least time",
-        "listing",
-        wide=("account",),
-        words=("listing",),
-    )
-    for each in list(plan.accounts.values())[:MOST_ROWS]:
-        _add_plan(table, each)
+        "account", "would\ncancel", "left\nalone", "value", "requests", *costs, "least\ntime", "listing",
+        wide=("account",), words=("listing",), gap=2 if console.width >= 100 else 1,
+    )  # fmt: skip
+    for each in shown:
+        _add_plan(table, each, has_tokens=has_tokens)
     if len(plan.accounts) > MOST_ROWS:
         table.add_row(Text(f"and {counted(len(plan.accounts) - MOST_ROWS, 'account')} more", style=DIM))
     print_titled(console, "Dry run", table)
+    for line in _tactics_of(plan):
+        console.print(line)
 
 
-def _add_plan(table: Table, plan: AccountPlan) -> None:
+def _add_plan(table: Table, plan: AccountPlan, *, has_tokens: bool) -> None:
+    tactic = plan.tactic
+    spent, locked_out_s = (0, 0.0) if tactic is None else (tactic.tokens + tactic.charged, tactic.locked_out_s)
     table.add_row(
         Text(clean(plan.account)),
         f"{len(plan.orders):,}",
         f"{len(plan.left):,}",
         _amount(plan.notional),
         f"{plan.requests:,}",
-        f"{plan.least_time_s:.0f} s",
+        *([f"{spent:,}", "-" if locked_out_s < LEAST_LOCK_OUT_S else in_seconds(locked_out_s)] if has_tokens else []),
+        in_seconds(plan.least_time_s),
         Text("complete", style=GOOD) if plan.listing_complete else Text("incomplete", style=BAD),
     )
 
 
+def _tactics_of(plan: Plan) -> list[Text]:
+    """How the cancels would be sent, one line for all accounts for which that is the same."""
+    names: dict[str, list[str]] = {}
+    for each in plan.accounts.values():
+        if each.tactic is not None:
+            tier = f" (counted with the tier {each.tier})" if each.tier is not None else ""
+            names.setdefault(f"{each.tactic.why}{tier}", []).append(clean(each.account))
+    lines = [Text.assemble((_few(whose), "bold"), f": {clean(how)}") for how, whose in list(names.items())[:MOST_REASONS]]
+    return [Text(""), *lines] if lines else []
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
 def print_orders(console: Console, account: str, orders: Sequence[OpenOrder]) -> None:
-    """Print every open order of one account."""
+    """Print every open order of one account, its id in one piece, so that it can be copied."""
+    title = f"{clean(account)}: {counted(len(orders), 'open order')}"
+    if any(len(order.order_id) > LONGEST_ORDER_ID for order in orders):
+        console.print(Text(f"\n{title}", style="bold"))
+        for order in orders:
+            console.print(_in_two_lines(order), soft_wrap=True)
+        return
     table = new_table("order", "market", "asset", "side", "price", "size", "filled", wide=("order",), words=("asset", "side"))
     for order in orders:
         table.add_row(
             Text(clean(order.order_id)),
-            Text(clean(order.market or "-")),
-            Text(clean(order.asset or "-", longest=12)),
+            Text(short_id(clean(order.market or "-"))),
+            Text(short_id(clean(order.asset or "-"))),
             Text(order.side or "?"),
             _amount(order.price),
             _amount(order.size),
             _amount(order.filled),
         )
-    print_titled(console, f"{clean(account)}: {counted(len(orders), 'open order')}", table)
+    print_titled(console, title, table)
+
+
+def _in_two_lines(order: OpenOrder) -> Text:
+    """An order whose id fills a line by itself."""
+    what = f"{order.side or 'side unknown'} {_amount(order.size)} at {_amount(order.price)}, filled {_amount(order.filled)}"
+    where = f"market {short_id(clean(order.market or '-'))}, asset {short_id(clean(order.asset or '-'))}"
+    return Text.assemble(clean(order.order_id), (f"\n  {what}; {where}", DIM))
 
 
 def _amount(amount: Decimal | None) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from engine.cli.accounts import in_words
-from engine.cli.output import counted
+from engine.cli.output import counted, in_seconds, short_id
 from engine.core.outcome import Outcome
 from engine.core.plan import Plan
 from engine.core.report import RunReport
@@ -15,6 +15,9 @@ from engine.core.summary import CancelSummary
 
 MOST_NAMED = 3
 """Accounts or orders that a sentence names."""
+
+LEAST_LOCK_OUT_S = 0.05
+"""A shorter one is over before anybody could send a cancel."""
 
 WORDS = {
     Outcome.CANCELLED: "cancelled",
@@ -38,16 +41,21 @@ def say_run(report: RunReport, scope: Scope) -> str:
     summaries = list(report.accounts.values())
     blind = [summary for summary in summaries if not summary.listing_complete]
     if report.at_risk:
-        words = _say_risk(report, summaries)
-        return f"{words} {_say_blind(blind)}" if blind else words
-    if blind:
-        known = f" The {counted(report.total, 'order')} it found: {say_counts(report.by_outcome)}." if report.total else ""
-        return _say_blind(blind) + known
-    return " ".join([_say_done(report, summaries) if report.total else _say_nothing(scope), *_say_left(summaries)])
+        words = [_say_risk(report, summaries), *([_say_blind(blind)] if blind else [])]
+    elif blind:
+        known = [f"The {counted(report.total, 'order')} it found: {say_counts(report.by_outcome)}."] if report.total else []
+        words = [_say_blind(blind), *known]
+    else:
+        words = [_say_done(report, summaries) if report.total else _say_nothing(scope), *_say_left(summaries)]
+    return " ".join([*words, *_say_uncounted(summaries), *_say_locked_out(summaries)])
 
 
 def say_ids(summary: CancelSummary) -> str:
     """The verdict on cancelling known orders."""
+    return " ".join([_say_fates(summary), *_say_uncounted([summary]), *_say_locked_out([summary])])
+
+
+def _say_fates(summary: CancelSummary) -> str:
     total, live = summary.total, [result for result in summary.results if result.outcome.may_be_live]
     if live:
         ids = _listed(dict.fromkeys(result.order_id for result in live))
@@ -67,9 +75,13 @@ def say_plan(plan: Plan, scope: Scope) -> str:
     blind = [(name, each.listing_error) for name, each in plan.accounts.items() if not each.listing_complete]
     if not plan.total and not blind:
         return f"{_say_nothing(scope)} Dry run: no cancel was sent."
+    tokens = f" and {counted(plan.tokens, 'token')}" if plan.tokens else ""
+    locked_out_s = max((each.tactic.locked_out_s for each in plan.accounts.values() if each.tactic is not None), default=0.0)
+    after = f", and then no cancel for up to {in_seconds(locked_out_s)}" if locked_out_s >= LEAST_LOCK_OUT_S else ""
     words = (
         f"Dry run: would cancel {counted(plan.total, 'order')} in {counted(len(plan.accounts), 'account')} with "
-        f"{counted(plan.requests, 'request')}, in {plan.least_time_s:.0f} s at the least; no cancel was sent."
+        f"{counted(plan.requests, 'request')}{tokens}, in {in_seconds(plan.least_time_s)} at the least{after}; "
+        "no cancel was sent."
     )
     return f"{say_unlisted(blind)} {words}" if blind else words
 
@@ -104,7 +116,7 @@ def _say_done(report: RunReport, summaries: Iterable[CancelSummary]) -> str:
 def _say_nothing(scope: Scope) -> str:
     unsure = " (the venue does not say whether that market exists)" if scope.market is not None else ""
     if scope.side is None and scope.asset is None:
-        where = f" in market {scope.market}" if scope.market is not None else ": there is no open order"
+        where = f" in market {short_id(str(scope.market))}" if scope.market is not None else ": there is no open order"
         return f"Nothing rests{where}{unsure}."
     return f"Nothing rests in scope: there is no {in_words(scope)}{unsure}."
 
@@ -117,6 +129,23 @@ def _say_left(summaries: Iterable[CancelSummary]) -> list[str]:
     reasons = ", ".join(f"{count:,} {why.value}" for why, count in unclear.items())
     were = "was" if unclear.total() == 1 else "were"
     return [f"{counted(unclear.total(), 'order')} may be in scope and {were} left alone: {reasons}."]
+
+
+def _say_uncounted(summaries: Iterable[CancelSummary]) -> list[str]:
+    """A sentence about a mass cancel whose answer was lost: the count may be too low, whatever the listing shows now."""
+    whose = [summary.account for summary in summaries if summary.is_uncounted]
+    if not whose:
+        return []
+    return [f"The answer to a mass cancel was lost ({_listed(whose)}): orders that it cancelled may be missing from the count."]
+
+
+def _say_locked_out(summaries: Iterable[CancelSummary]) -> list[str]:
+    """A sentence about accounts that cannot cancel for a while: what a mass cancel cancelled is charged afterwards."""
+    locked = {summary.account: summary.locked_out_s for summary in summaries if summary.locked_out_s >= LEAST_LOCK_OUT_S}
+    if not locked:
+        return []
+    times = _listed(f"{name} {in_seconds(seconds)}" for name, seconds in locked.items())
+    return [f"Until its tokens are back, the venue admits no further cancel: {times}."]
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -14,8 +14,17 @@ from typing import Any
 import pytest
 
 from engine.cli import main
+from engine.config import VENUES
 
 PATIENCE_S = 20.0
+
+
+TERMINAL_HABITS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE")
+KEYS = [variable for kind in VENUES.values() for variable in (*kind.variables.values(), kind.private_key)]
+UNWANTED = (*KEYS, *TERMINAL_HABITS)
+
+LIFTED = {"opinion": "requests_per_s = 10000", "polymarket": "keep_tokens = false\nkeep_windows = false"}
+"""Settings with which the engine does not hold back either, where the simulator's limits are lifted."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +50,7 @@ class Ran:
 
 def environment(**more: str) -> dict[str, str]:
     """A clean environment: no key, no terminal habits of whoever runs the tests."""
-    unwanted = ("OPINION_API_KEY", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE")
-    return {name: value for name, value in os.environ.items() if name not in unwanted} | {"TERM": "xterm"} | more
+    return {name: value for name, value in os.environ.items() if name not in UNWANTED} | {"TERM": "xterm"} | more
 
 
 def spawn(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
@@ -85,11 +93,18 @@ class Simulated:
         self.base_url: str = scene["base_url"]
         self.accounts: list[dict[str, str]] = scene["accounts"]
         self._more: tuple[str, ...] = ()
-        if "--no-limits" in flags:  # then the engine is not to hold back either
+        self.venue: str = self.accounts[0]["venue"]
+        if "--no-limits" in flags:
             settings = self.accounts_file.with_suffix(".settings")
-            settings.write_text("[venue.opinion]\nrequests_per_s = 10000\n")
+            settings.write_text(f"[venue.{self.venue}]\n{LIFTED[self.venue]}\n")
             self._more = ("--config", str(settings))
         self.keys: list[str] = [account["api_key"] for account in self.accounts]
+
+    @property
+    def secrets(self) -> list[str]:
+        """Everything that must never be shown, of all accounts."""
+        public = ("name", "venue", "address")
+        return [value for account in self.accounts for key, value in account.items() if key not in public]
 
     @property
     def use(self) -> tuple[str, ...]:
@@ -126,7 +141,15 @@ def standing(tmp_path_factory):
     simulated.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def resting(tmp_path_factory):
+    """A Polymarket for tests that change nothing: two accounts of 130 orders."""
+    simulated = Simulated(tmp_path_factory.mktemp("resting"), "--venue", "polymarket", "--accounts", 2, "--orders", 130)
+    yield simulated
+    simulated.stop()
+
+
+@pytest.fixture(scope="session")
 def process():
     """Run the command in a process of its own, to its end."""
     return run_process
@@ -160,7 +183,7 @@ def cli(capsys, monkeypatch):
     """Call the command in this process; quick, and without a terminal."""
     logger = logging.getLogger("engine")
     before = list(logger.handlers), logger.level, logger.propagate
-    for name in ("OPINION_API_KEY", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+    for name in UNWANTED:
         monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: object) -> Ran:

@@ -2,8 +2,17 @@
 
 import pytest
 
+from engine.config import VENUES
+
 KEY = "k3y0123456789abcdef-secret"
 GOOD = f'[[account]]\nname = "alice"\nvenue = "opinion"\napi_key = "{KEY}"\n'
+ADDRESS = "0x" + "A1" * 20
+SECRET = "c2VjcmV0LW9mLW5vYm9keQ=="
+PASSPHRASE = "words-of-nobody"
+POLYMARKET = (
+    f'[[account]]\nname = "alice"\nvenue = "polymarket"\naddress = "{ADDRESS}"\napi_key = "{KEY}"\n'
+    f'secret = "{SECRET}"\npassphrase = "{PASSPHRASE}"\n'
+)
 
 FILES = {
     "no TOML": ('[[account]]\nname = "alice"\napi_key "x"\n', "line 3"),
@@ -27,7 +36,13 @@ FILES = {
     "key after env:": (GOOD.replace(KEY, f"env:{KEY}"), "no name of an environment variable"),
     "two of one name": (GOOD + GOOD, "two accounts are named 'alice'"),
     "unknown venue": (GOOD.replace("opinion", "opinoin"), "did you mean 'opinion'?"),
-    "a venue to come": (GOOD.replace("opinion", "polymarket"), "cannot be used yet"),
+    "no address": (GOOD.replace("opinion", "polymarket"), 'address = "env:NAME"'),
+    "no address of a signer": (POLYMARKET.replace(ADDRESS, "0x0"), "0x and 40 hex digits"),
+    "no passphrase": (POLYMARKET.replace("passphrase", "#", 1), "has no passphrase"),
+    "a secret that is none": (POLYMARKET.replace(SECRET, f"{KEY}!"), "must be base64"),
+    "a secret with a piece missing": (POLYMARKET.replace(SECRET, "abcde"), "a piece missing"),
+    "a passphrase with a space": (POLYMARKET.replace(PASSPHRASE, f"a {KEY}"), "passphrase of a Polymarket key must be printable"),
+    "a key misspelt for Polymarket": (POLYMARKET.replace("passphrase", "passphrse", 1), "did you mean 'passphrase'?"),
     "two venues and no choice": (GOOD + GOOD.replace("alice", "bob").replace("opinion", "polymarket"), "--venue"),
     "no UTF-8": (GOOD.encode() + b"# \xff\n", "not UTF-8 text (line 5)"),
     "UTF-16": (GOOD.encode("utf-16"), "not UTF-8"),
@@ -42,7 +57,7 @@ def test_a_bad_accounts_file_is_one_line(cli, accounts_file, verb, text, hint):
     ran = cli(*verb, "--accounts", accounts_file(text), "--json")
     assert (ran.code, ran.out) == (2, "")
     assert hint in ran.line
-    assert KEY not in ran.line
+    assert not [secret for secret in (KEY, SECRET, PASSPHRASE) if secret in ran.line]
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o666], ids=oct)
@@ -53,6 +68,33 @@ def test_a_file_with_a_key_belongs_to_its_owner_alone(cli, accounts_file, mode):
     assert (ran.code, ran.out) == (2, "")
     assert f"chmod 600 {path}" in ran.line
     assert KEY not in ran.line
+
+
+@pytest.mark.parametrize("literal", ["api_key", "secret", "passphrase"])
+def test_each_secret_of_a_key_belongs_to_its_owner_alone(cli, accounts_file, literal):
+    """One secret in clear among references is enough to refuse a file that others may read."""
+    values = {key: f"env:{key.upper()}" for key in ("api_key", "secret", "passphrase")} | {literal: SECRET}
+    keys = "".join(f'{key} = "{value}"\n' for key, value in values.items())
+    path = accounts_file(f'[[account]]\nname = "alice"\nvenue = "polymarket"\naddress = "{ADDRESS}"\n{keys}', 0o640)
+    ran = cli("orders", "--accounts", path, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "chmod 600" in ran.line
+    assert SECRET not in ran.line
+
+
+def test_an_address_is_no_secret(cli, accounts_file):
+    """A file with an address in clear and references otherwise may be read by all: only the variables are missing."""
+    keys = "".join(f'{key} = "env:NOT_SET_HERE"\n' for key in ("api_key", "secret", "passphrase"))
+    path = accounts_file(f'[[account]]\nname = "alice"\nvenue = "polymarket"\naddress = "{ADDRESS}"\n{keys}', 0o644)
+    assert "NOT_SET_HERE is not set" in cli("orders", "--accounts", path).line
+
+
+def test_a_key_is_not_sent_to_another_venue(cli, accounts_file):
+    """An account that names no venue, and has more keys than the venue asked for knows, may be another venue's: refused."""
+    path = accounts_file(POLYMARKET.replace('venue = "polymarket"\n', ""))
+    ran = cli("orders", "--venue", "opinion", "--accounts", path, "--base-url", "http://127.0.0.1:9", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "account 'alice', for opinion: unknown key 'address'" in ran.line
 
 
 def test_a_file_of_references_may_be_read_by_all(cli, accounts_file, monkeypatch, standing):
@@ -78,6 +120,27 @@ def test_without_accounts_both_ways_are_named(cli):
     assert (ran.code, ran.out) == (2, "")
     assert "--accounts FILE" in ran.line
     assert "OPINION_API_KEY" in ran.line
+
+
+def test_an_account_that_is_not_whole_names_what_is_missing(cli, monkeypatch):
+    """With some of Polymarket's variables set, the line names the others, and no value."""
+    monkeypatch.setenv("POLYMARKET_SECRET", SECRET)
+    monkeypatch.setenv("POLYMARKET_ADDRESS", ADDRESS)
+    ran = cli("orders", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "(not set: POLYMARKET_API_KEY, POLYMARKET_PASSPHRASE)" in ran.line
+    assert SECRET not in ran.line
+
+
+def test_accounts_of_two_venues_are_not_guessed_between(cli, monkeypatch):
+    """With the keys of both venues in the environment, --venue has to say which."""
+    for kind in VENUES.values():
+        for variable in kind.variables.values():
+            monkeypatch.setenv(variable, KEY)
+    ran = cli("cancel-all", "--yes", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "each of opinion, polymarket; choose one with --venue" in ran.line
+    assert KEY not in ran.line
 
 
 def test_only_names_that_exist(cli, standing):
@@ -115,7 +178,8 @@ USAGE = {
     "unknown side": (("orders", "--side", "up"), "'up' is not one of"),
     "deadline is no number": (("orders", "--deadline", "soon"), "not a valid float"),
     "unknown venue": (("orders", "--venue", "opinoin"), "unknown venue 'opinoin'"),
-    "venue to come": (("cancel-all", "--venue", "polymarket"), "only opinion is available"),
+    "Polymarket without keys": (("cancel-all", "--venue", "polymarket"), "POLYMARKET_ADDRESS, POLYMARKET_API_KEY"),
+    "unknown priority": (("cancel-all", "--priority", "smallest"), "'smallest' is not one of 'largest', 'oldest'"),
     "unknown fault": (("simulate", "--fault", "hangg"), "near ones: hang, hang_after"),
     "fault far from all": (("simulate", "--fault", "zzzzzz"), "there is no fault 'zzzzzz'"),
     "share above one": (("simulate", "--fault", "hang:2"), "from 0 to 1"),
@@ -123,7 +187,8 @@ USAGE = {
     "share is not a number": (("simulate", "--fault", "hang:nan"), "from 0 to 1"),
     "port out of range": (("simulate", "--port", "70000"), "range"),
     "too many orders": (("simulate", "--accounts", "1000", "--orders", "100000"), "more than"),
-    "unknown simulated venue": (("simulate", "--venue", "polymarket"), "cannot be simulated"),
+    "unknown simulated venue": (("simulate", "--venue", "polymarkt"), "cannot be simulated"),
+    "a fault of the other venue": (("simulate", "--venue", "polymarket", "--fault", "result_false"), "there is no fault"),
     "demo without its file": (("demo", "--config", "nowhere.toml"), "No such file"),
 }
 
@@ -178,6 +243,9 @@ SETTINGS = {
     "unknown venue": ("[venue.opinoin]\n", "did you mean 'opinion'?"),
     "unknown table": ("[engine]\n", "unknown key 'engine'"),
     "no table": ("venue = 3\n", "must be a table"),
+    "a number for a tier": ("[venue.polymarket]\ntier = 7\n", "tier must be text in quotes"),
+    "a word for a flag": ('[venue.polymarket]\nkeep_tokens = "no"\n', "keep_tokens must be true or false"),
+    "misspelt for Polymarket": ("[venue.polymarket]\nkeep_token = false\n", "did you mean 'keep_tokens'?"),
     "bad address": ('[venue.opinion]\nbase_url = "http://example.com"\n', "in the clear"),
 }
 
@@ -188,6 +256,38 @@ def test_a_bad_settings_file_is_one_line(cli, standing, tmp_path, text, hint):
     path = tmp_path / "settings.toml"
     path.write_text(text)
     ran = cli("orders", "--accounts", standing.accounts_file, "--config", path, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert hint in ran.line
+
+
+POLYMARKET_SETTINGS = {
+    "unknown tier": ('tier = "titanium"\n', "unknown tier 'titanium'; known: standard, copper"),
+    "a tier without tokens": ('tier = "gold"\nkeep_tokens = false\n', "needs limits that count tokens"),
+    "bad address": ('base_url = "http://example.com"\n', "https://"),
+}
+
+
+@pytest.mark.parametrize(("text", "hint"), POLYMARKET_SETTINGS.values(), ids=POLYMARKET_SETTINGS)
+def test_bad_settings_of_polymarket_are_one_line(cli, accounts_file, tmp_path, text, hint):
+    """What Polymarket itself refuses in its settings is one line, before anything is sent."""
+    path = tmp_path / "settings.toml"
+    path.write_text(f"[venue.polymarket]\n{text}")
+    ran = cli("orders", "--accounts", accounts_file(POLYMARKET), "--config", path, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert hint in ran.line
+
+
+POLYMARKET_CONDITIONS = {
+    "a market that is none": (("--market", "123"), "market"),
+    "a word for an asset": (("--asset", "yes"), "an asset of Polymarket is a token id"),
+    "builder mode": (("--builder",), "venue polymarket has no builder mode"),
+}
+
+
+@pytest.mark.parametrize(("options", "hint"), POLYMARKET_CONDITIONS.values(), ids=POLYMARKET_CONDITIONS)
+def test_a_condition_of_the_other_venue_is_one_line(cli, accounts_file, options, hint):
+    """What only Opinion understands is refused for Polymarket, before anybody is asked or anything is sent."""
+    ran = cli("cancel-all", "--accounts", accounts_file(POLYMARKET), *options, "--json")
     assert (ran.code, ran.out) == (2, "")
     assert hint in ran.line
 

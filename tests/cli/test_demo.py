@@ -1,48 +1,72 @@
 """The demo: what a newcomer sees first must be true, quick to read, and the same every time."""
 
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from engine.cli.demonstration import DEFAULT, read_demo
+from engine.cli.demo_settings import DEFAULT, read_demo
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 SMALL = """
 seed = 5
 latency_ms = 5
-[[account]]
+[[opinion.account]]
 name = "alice"
 orders = 25
-[[account]]
+[[opinion.account]]
 name = "dave"
 orders = 12
-[[fault]]
+[[opinion.fault]]
 name = "key_dead_401"
 accounts = ["dave"]
 from_request = 7
-[[fault]]
+[[opinion.fault]]
 name = "cancels_ignored"
 routes = ["cancel"]
 share = 0.1
-[[fault]]
+[[opinion.fault]]
 name = "result_false"
 routes = ["cancel"]
 share = 0.1
-[[fault]]
+[[opinion.fault]]
 name = "drop_after"
 routes = ["cancel"]
 share = 0.1
+[[polymarket.account]]
+name = "erin"
+orders = 250
+[[polymarket.account]]
+name = "frank"
+orders = 300
+side = "buy"
+[[polymarket.account]]
+name = "grace"
+orders = 10
+[[polymarket.fault]]
+name = "restart_425"
+accounts = ["grace"]
+routes = ["cancel_all"]
+times = 1
+[[polymarket.fault]]
+name = "reason_ambiguous"
+accounts = ["frank"]
+routes = ["cancel_many"]
+times = 1
 """
 
+ORDERS = 25 + 12 + 250 + 150 + 10
 
-@pytest.fixture
-def demos(tmp_path, started, ended):
+
+@pytest.fixture(scope="module")
+def demos(process, tmp_path_factory):
     """A demo of three seconds, for people and for programs side by side."""
-    path = tmp_path / "demo.toml"
+    path = tmp_path_factory.mktemp("demo") / "demo.toml"
     path.write_text(SMALL)
-    children = [started("demo", "--config", path, *more) for more in ((), ("--json",))]
-    return [ended(child) for child in children]
+    with ThreadPoolExecutor() as side_by_side:
+        return list(side_by_side.map(lambda more: process("demo", "--config", path, *more), [(), ("--json",)]))
 
 
 def test_the_explained_settings_are_the_ones_that_hold():
@@ -50,34 +74,100 @@ def test_the_explained_settings_are_the_ones_that_hold():
     assert read_demo(CONFIGS / "demo.toml") == DEFAULT
 
 
-def test_the_demo_agrees_with_the_ledger(demos):
-    """The demo shows progress, tables and comparison, and exits with 0 although orders are at risk; --json is one document."""
-    ran, for_programs = demos
+def test_the_demo_agrees_with_the_ledgers(demos):
+    """The demo shows progress, tables and comparison of both venues, and exits with 0 although orders are at risk."""
+    ran, _ = demos
     assert ran.code == 0
     last = ran.out.splitlines()[-1]
-    assert last.startswith("The report agrees with the simulator's ledger in all 37 orders: 0 lies, and no key sent more than")
+    begins = f"The reports agree with the simulators' ledgers in all {ORDERS} orders: 0 lies, and no account sent more than"
+    assert last.startswith(begins)
+    assert re.search(r"more than \d+ requests in any second at Opinion or \d+ tokens in any second at Polymarket\.", last)
     assert "`cancel-all` would exit with 1" in last
     assert "the venue refuses the key" in ran.out
     assert "s, " in ran.err
-    assert max(len(line) for line in ran.out.splitlines() if line.startswith(("alice", "dave"))) <= 80
-    assert for_programs.code == 0
-    document = for_programs.document
+    names = ("alice", "dave", "erin", "frank", "grace")
+    assert max(len(line) for line in ran.out.splitlines() if line.startswith(names) and ": " not in line) <= 80
+
+
+def test_the_demo_says_what_it_does(demos):
+    """Before anything is cancelled: both addresses, what each venue allows, which side is asked for, and what goes wrong."""
+    ran, _ = demos
+    assert re.search(r"A simulated Opinion at http://127\.0\.0\.1:\d+: 2 accounts, 37 open orders, 15 requests a second", ran.out)
+    assert re.search(
+        r"A simulated Polymarket at http://127\.0\.0\.1:\d+: 3 accounts, 560 open orders, 120 cancels at once", ran.out
+    )
+    assert "of frank only the buys are cancelled" in ran.out
+    assert re.search(r"100%  grace, once +425, plain text", ran.out)
+
+
+def test_the_demo_is_one_document(demos):
+    """With --json the demo of both venues is one document, whose sums are those of its venues."""
+    _, ran = demos
+    document = ran.document
+    assert ran.code == 0
     assert document["ledger"]["lies"] == []
-    assert document["ledger"]["orders"] == 37
+    assert document["ledger"]["orders"] == document["total"] == ORDERS
     assert all(pace["most_in_a_second"] > 0 for pace in document["ledger"]["pace"].values())
     assert document["accounts"]["dave"]["fault"]
+    assert {name: part["accounts"] for name, part in document["venues"].items()} == {
+        "opinion": ["alice", "dave"],
+        "polymarket": ["erin", "frank", "grace"],
+    }
+    assert sum(part["ledger"]["orders"] for part in document["venues"].values()) == ORDERS
 
+
+def test_a_mass_cancel_costs_a_lock_out(demos):
+    """One request takes erin's orders off, and locks her out; frank's side goes by id, and is not charged afterwards."""
+    _, ran = demos
+    accounts, pace = ran.document["accounts"], ran.document["ledger"]["pace"]
+    assert (accounts["erin"]["cancelled"], accounts["frank"]["cancelled"]) == (250, 150)
+    assert pace["erin"]["most_in_a_second"] == 1
+    assert pace["frank"]["most_in_a_second"] > 100
+    assert accounts["erin"]["locked_out_s"] > 1 > accounts["frank"]["locked_out_s"]
+    assert accounts["grace"]["elapsed_s"] > 0.5
+
+
+def test_the_same_seed_is_the_same_demo(process, tmp_path):
+    """A demo of one venue alone is possible, and its seed can be chosen."""
+    path = tmp_path / "demo.toml"
+    path.write_text('[opinion]\n[[polymarket.account]]\nname = "a"\norders = 5\n')
+    documents = [process("demo", "--config", path, "--seed", seed, "--json").document for seed in (1, 1, 2)]
+    assert [list(document["venues"]) for document in documents] == [["polymarket"]] * 3
+    assert [document["seed"] for document in documents] == [1, 1, 2]
+    ids = [{result["order_id"] for result in document["accounts"]["a"]["results"]} for document in documents]
+    assert ids[0] == ids[1] != ids[2]
+
+
+ONE = '[[opinion.account]]\nname = "a"\norders = 1\n'
 
 BAD = {
     "unknown key": ("sede = 1\n", "did you mean 'seed'?"),
-    "unknown fault": ('[[account]]\nname = "a"\norders = 1\n[[fault]]\nname = "hangg"\n', "near ones: hang"),
-    "unknown account": ('[[account]]\nname = "a"\norders = 1\n[[fault]]\nname = "hang"\naccounts = ["b"]\n', "no account 'b'"),
+    "unknown fault": (f'{ONE}[[opinion.fault]]\nname = "hangg"\n', "near ones: hang"),
+    "unknown account": (
+        f'{ONE}[[opinion.fault]]\nname = "hang"\naccounts = ["b"]\n',
+        "no account 'b'",
+    ),
     "route that the fault does not know": (
-        '[[account]]\nname = "a"\norders = 1\n[[fault]]\nname = "list_null_list"\nroutes = ["cancel"]\n',
+        f'{ONE}[[opinion.fault]]\nname = "list_null_list"\nroutes = ["cancel"]\n',
         "can be used for list only",
     ),
     "no accounts": ("seed = 1\n", "no accounts"),
-    "share above one": ('[[account]]\nname = "a"\norders = 1\n[[fault]]\nname = "hang"\nshare = 7\n', "from 0 to 1"),
+    "a venue without accounts": ("[polymarket]\n", "no accounts"),
+    "an account outside of a venue": ('[[account]]\nname = "a"\norders = 1\n', "unknown key 'account'"),
+    "two of one name": (
+        f'{ONE}[[polymarket.account]]\nname = "a"\norders = 1\n',
+        "a name of its own",
+    ),
+    "a side that is none": ('[[polymarket.account]]\nname = "a"\norders = 1\nside = "up"\n', "side must be buy or sell"),
+    "a fault of the other venue": (
+        '[[polymarket.account]]\nname = "a"\norders = 1\n[[polymarket.fault]]\nname = "result_false"\n',
+        "there is no fault 'result_false'",
+    ),
+    "no number of orders": ('[[polymarket.account]]\nname = "a"\n', "needs name and orders"),
+    "share above one": (
+        f'{ONE}[[opinion.fault]]\nname = "hang"\nshare = 7\n',
+        "from 0 to 1",
+    ),
 }
 
 

@@ -2,7 +2,12 @@
 
 import json
 import stat
+import subprocess
+import sys
+import time
 import urllib.request
+
+import pytest
 
 
 def test_one_line_says_where_it_answers(simulate):
@@ -16,6 +21,44 @@ def test_one_line_says_where_it_answers(simulate):
     request.add_header("apikey", venue.keys[0])
     with urllib.request.urlopen(request, timeout=5) as answer:
         assert json.load(answer)["result"]["total"] == 3
+
+
+def test_a_polymarket_answers(simulate):
+    """A simulated Polymarket names address, key, secret and passphrase of each account, and answers; its clock is ours."""
+    venue = simulate("--venue", "polymarket", "--accounts", 2, "--orders", 3)
+    scene = json.loads(venue.line)
+    assert set(scene) == {"base_url", "accounts"}
+    keys = {"name", "venue", "address", "api_key", "secret", "passphrase"}
+    assert [set(account) for account in scene["accounts"]] == [keys] * 2
+    with urllib.request.urlopen(f"{scene['base_url']}/time", timeout=5) as answer:
+        assert abs(json.load(answer) - time.time()) < 10
+
+
+@pytest.mark.parametrize(("flags", "is_empty"), [((), False), (("--no-limits",), True)], ids=["enforced", "lifted"])
+def test_the_tokens_of_polymarket_are_enforced_unless_lifted(cli, simulate, tmp_path, flags, is_empty):
+    """Without a flag nobody cancels 300 orders by id in half a second; with --no-limits one request does."""
+    venue = simulate("--venue", "polymarket", "--orders", 300, *flags)
+    settings = tmp_path / "careless.toml"
+    settings.write_text("[venue.polymarket]\nkeep_tokens = false\n")
+    use = ("--accounts", venue.accounts_file, "--base-url", venue.base_url)
+    ids = [order["order_id"] for order in cli("orders", *use, "--json").document["accounts"]["account-1"]["orders"]]
+    cli("cancel", *ids, *use, "--config", settings, "--deadline", 0.5, "--json")
+    assert (cli("orders", *use, "--json").document["total"] == 0) == is_empty
+
+
+@pytest.mark.parametrize("venue", ["opinion", "polymarket"])
+@pytest.mark.parametrize("has_file", [True, False], ids=["with a file", "without a file"])
+def test_what_it_says_to_type_works(started, ended, tmp_path, venue, has_file):
+    """The line after `Try:` can be pasted into a shell as it is; only the question is answered beforehand here."""
+    file = ("--accounts-file", tmp_path / "accounts of mine.toml") if has_file else ()
+    child = started("simulate", "--venue", venue, "--orders", 3, *file)
+    lines = [child.stdout.readline().decode() for _ in range(3)]
+    command = lines[2].removeprefix("Try: ").strip().replace("cancel-engine", f"{sys.executable} -m engine") + " --yes"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=20, check=False)
+    child.terminate()
+    assert ended(child).code == 0
+    assert done.returncode == 0, done.stderr
+    assert "All 3 orders in scope are off the book" in done.stdout
 
 
 def test_the_accounts_file_is_its_owners(simulate):

@@ -14,8 +14,10 @@ import time
 import pytest
 
 from engine.cli.output import clean
+from engine.config import VENUES
 
 PATIENCE_S = 20.0
+KEYS = [variable for kind in VENUES.values() for variable in (*kind.variables.values(), kind.private_key)]
 
 
 class Terminal:
@@ -25,7 +27,7 @@ class Terminal:
         self.shown = b""
         self._mine, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        unwanted = ("OPINION_API_KEY", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+        unwanted = (*KEYS, "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
         # A process becomes the master of its terminal in the child itself: Ctrl-C is then its signal.
         begin = "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from engine.cli import main; sys.exit(main())"
         environment = {name: value for name, value in os.environ.items() if name not in unwanted} | {"TERM": term} | more
@@ -117,6 +119,30 @@ def test_leaving_the_question_cancels_nothing(terminal, standing):
     screen.type("\x03")
     assert screen.end() == 130
     assert "interrupted" in screen.text
+
+
+def test_a_private_key_is_asked_for_and_not_shown(terminal, simulate, tmp_path):
+    """At a terminal the private key is asked for; what is typed is not shown, and the key of the wallet is stored."""
+    venue = simulate("--venue", "polymarket")
+    path = tmp_path / "accounts.toml"
+    screen = terminal("keys", "derive", "--venue", "polymarket", "--base-url", venue.base_url, "--out", path)
+    screen.read_until("(it is not shown): ")
+    wallet = "0x" + "1a" * 32
+    screen.type(f"{wallet}\n")
+    assert screen.end() == 0
+    assert wallet[2:] not in screen.text
+    assert "0xef4B70013a5D27da61D71ad716fe1294F748D152" in screen.text
+    assert 'venue = "polymarket"' in path.read_text()
+
+
+def test_leaving_the_question_for_a_key_leaves_no_file(terminal, tmp_path):
+    """Ctrl-C instead of a private key: exit code 130, and no file."""
+    path = tmp_path / "accounts.toml"
+    screen = terminal("keys", "derive", "--venue", "opinion", "--out", path)
+    screen.read_until("(it is not shown): ")
+    screen.type("\x03")
+    assert screen.end() == 130
+    assert not path.exists()
 
 
 def test_progress_is_live_and_leaves_no_trace(terminal, simulate):

@@ -242,10 +242,10 @@ def test_builder_needs_no_number(cli, standing):
     assert cli("cancel-all", *standing.use, "--builder", "--dry-run", "--json").document["total"] == 75
 
 
-@pytest.mark.parametrize("verb", ["", "demo", "orders", "cancel", "cancel-all", "simulate"])
+@pytest.mark.parametrize("verb", ["", "demo", "orders", "cancel", "cancel-all", "keys", "keys derive", "simulate"])
 def test_every_verb_explains_itself(cli, verb):
     """--help explains each verb, with an example, and exits with 0."""
-    ran = cli(*filter(None, [verb]), "--help")
+    ran = cli(*verb.split(), "--help")
     assert (ran.code, ran.err) == (0, "")
     assert f"cancel-engine {verb}".strip() in ran.out
     assert not verb or "\n  Examples:\n" in ran.out

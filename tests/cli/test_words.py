@@ -8,13 +8,15 @@ import pytest
 from rich.console import Console
 
 from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunReport, Scope, Side
-from engine.cli.comparison import compare
+from engine.cli.comparison import Rate, compare, joined
 from engine.cli.output import clean, plain
-from engine.cli.tables import print_orders, print_report
+from engine.cli.priorities import largest, oldest
+from engine.cli.tables import print_orders, print_plan, print_report
 from engine.cli.verdicts import say_ids, say_plan, say_run
-from engine.core.plan import AccountPlan
+from engine.core.plan import AccountPlan, Tactic
+from engine.core.quota import Kind
 from engine.core.request import Belongs
-from engine.simulator import OpinionSimulator
+from engine.simulator import Ledger, OpinionSimulator, RequestRecord
 
 
 def summary(account, *outcomes, **more):
@@ -64,6 +66,35 @@ VERDICTS = {
             "Could not look at every open order of 1 account, so more may be live (b: HTTP 502)."
         ),
     ),
+    "locked out": (
+        report(summary("a", C, locked_out_s=2.34), summary("b", C, locked_out_s=0.04), summary("c", C, locked_out_s=120.0)),
+        Scope(),
+        (
+            "All 3 orders in scope are off the book; verified by a later listing. "
+            "Until its tokens are back, the venue admits no further cancel: a 2.3 s, c 120 s."
+        ),
+    ),
+    "at risk and locked out": (
+        report(summary("a", U, locked_out_s=0.05)),
+        Scope(),
+        ("1 order may still be live in 1 account: a 1. Until its tokens are back, the venue admits no further cancel: a 0.1 s."),
+    ),
+    "nothing seen, and an answer lost": (
+        report(summary("a", is_uncounted=True)),
+        Scope(),
+        (
+            "Nothing rests: there is no open order. "
+            "The answer to a mass cancel was lost (a): orders that it cancelled may be missing from the count."
+        ),
+    ),
+    "ids that fill a line": (
+        report(summary("a")),
+        Scope(market="0x" + "5f" * 32, asset="7" * 78, side=Side.BUY),
+        (
+            "Nothing rests in scope: there is no open buy order in market 0x5f5f…5f5f for 777777…7777 "
+            "(the venue does not say whether that market exists)."
+        ),
+    ),
     "left alone": (
         report(summary("a", C, left={"x": Belongs.SIDE_UNKNOWN, "y": Belongs.OUT}, verified=False)),
         Scope(side=Side.BUY),
@@ -93,6 +124,13 @@ def test_the_verdict_says_what_is_true(told, scope, sentence):
                 "By the venue's word alone: 1 cancelled."
             ),
         ),
+        (
+            summary("a", C, locked_out_s=1.0),
+            (
+                "The order is cancelled; verified by a later listing. "
+                "Until its tokens are back, the venue admits no further cancel: a 1.0 s."
+            ),
+        ),
         (summary("a", C, F), "None of the 2 orders rests any more: 1 cancelled, 1 filled."),
         (summary("a", C, U, fault="the key is refused"), "1 of 2 orders may still be live: a-1 (the key is refused)."),
     ],
@@ -108,13 +146,84 @@ def test_a_dry_run_that_could_not_look_says_so_first():
     assert say_plan(plan, Scope()).startswith("Could not look at every open order of 1 account")
 
 
+MASS = Tactic(kind=Kind.CANCEL_ALL, requests=1, tokens=1, charged=300, locked_out_s=2.275, why="one cancel-all")
+BY_ID = Tactic(kind=Kind.CANCEL_MANY, requests=3, tokens=150, least_time_s=0.375, why="150 cancels by id")
+
+
+def planned(name, tactic, **more):
+    """The plan of one account with as many orders as the tactic spends tokens on."""
+    orders = tuple(OpenOrder(order_id=f"{name}-{number}") for number in range(tactic.charged or tactic.tokens))
+    more = {"requests": 5, "least_time_s": tactic.least_time_s, "tier": "standard"} | more
+    return AccountPlan(account=name, orders=orders, tactic=tactic, **more)
+
+
+def test_a_plan_says_what_it_costs():
+    """The verdict on a plan names requests, tokens, the least time, and how long no cancel is admitted afterwards."""
+    plan = Plan(accounts={"a": planned("a", MASS), "b": planned("b", BY_ID)})
+    assert say_plan(plan, Scope()) == (
+        "Dry run: would cancel 450 orders in 2 accounts with 10 requests and 451 tokens, in 0.4 s at the least, "
+        "and then no cancel for up to 2.3 s; no cancel was sent."
+    )
+
+
+def test_a_plan_without_tokens_speaks_of_none():
+    """Where cancels cost no tokens, neither sentence nor table mentions any."""
+    tactic = Tactic(kind=Kind.CANCEL_ONE, requests=3, tokens=0, least_time_s=0.0, why="3 cancels by id")
+    orders = tuple(OpenOrder(order_id=str(number)) for number in range(3))
+    plan = Plan(accounts={"a": AccountPlan(account="a", orders=orders, tactic=tactic, requests=5)})
+    text = shown(lambda console: print_plan(console, plan)) + say_plan(plan, Scope())
+    assert "a: 3 cancels by id" in text
+    assert "token" not in text
+    assert "tier" not in text
+
+
+def test_a_plan_explains_itself():
+    """The tactic of each account is told in words, once for all that share it, with the tier that was counted with."""
+    accounts = {f"a{number}": planned(f"a{number}", MASS) for number in range(7)} | {"z": planned("z", BY_ID, tier="gold")}
+    text = shown(lambda console: print_plan(console, Plan(accounts=accounts)))
+    assert "a0, a1, a2, a3, a4 and 2 more: one cancel-all (counted with the tier standard)" in text
+    assert "z: 150 cancels by id (counted with the tier gold)" in text
+    assert text.count("one cancel-all") == 1
+
+
+def test_a_plan_fits_eighty_columns():
+    """The widest numbers of a plan do not fold the table at 80 columns."""
+    wide = Tactic(kind=Kind.CANCEL_ALL, requests=1, tokens=1, charged=100_000, locked_out_s=1234.0, why="one cancel-all")
+    part = AccountPlan(account="market-maker", requests=1_004, least_time_s=1_234.5, tactic=wide, tier="standard")
+    text = shown(lambda console: print_plan(console, Plan(accounts={"market-maker": part})), width=80)
+    line = next(line for line in text.splitlines() if line.startswith("market-maker "))
+    assert "100,001" in line
+    assert "complete" in line
+
+
+def test_ranks_put_the_largest_and_the_oldest_first():
+    """What a venue does not say of an order puts it last, not first."""
+    old = OpenOrder(order_id="old", price=Decimal("0.5"), size=Decimal(10), created_at_ms=1_000)
+    large = OpenOrder(order_id="large", price=Decimal("0.5"), size=Decimal(30), created_at_ms=2_000)
+    bare = OpenOrder(order_id="bare")
+    assert max(old, large, key=largest) is large
+    assert max(old, large, key=oldest) is old
+    assert (largest(bare), oldest(bare)) == (None, None)
+
+
+LONG = OpenOrder(order_id="0x" + "a1" * 32, market="0x" + "b2" * 32, asset="9" * 78, side=Side.BUY, price=Decimal("0.45"))
+
+
+def test_a_long_id_stays_in_one_piece():
+    """An order id of 66 characters can be copied from a terminal of 80 columns; market and asset are cut."""
+    lines = shown(lambda console: print_orders(console, "a", [LONG]), width=80).splitlines()
+    assert LONG.order_id in [line.strip() for line in lines]
+    assert any("market 0xb2b2…b2b2, asset 999999…9999" in line for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
 HOSTILE = "[red]pay[/] \x1b[2J\x1b]0;owned\x07 \u202etxt.exe\u202c \r\n:bomb: [link=file:///etc/passwd]x[/link]"
 
 
-def shown(printer):
+def shown(printer, width=200):
     """What a printer puts on a terminal that can do everything."""
     file = io.StringIO()
-    printer(Console(file=file, force_terminal=True, color_system=None, width=200, markup=False, emoji=False, highlight=False))
+    printer(Console(file=file, force_terminal=True, color_system=None, width=width, markup=False, emoji=False, highlight=False))
     return file.getvalue()
 
 
@@ -127,6 +236,10 @@ def test_words_of_a_venue_cannot_steer_the_terminal():
         text.replace("\x1b[1m", "").replace("\x1b[1;31m", "").replace("\x1b[0m", "").replace("\x1b[2m", "")
     )
     assert "[red]pay[/]" in text
+    for order_id in ("x", HOSTILE):
+        order = OpenOrder(order_id=order_id, market=HOSTILE, asset="\x1b[2J")
+        listed = shown(lambda console, order=order: print_orders(console, "a", [order]))
+        assert not [steering for steering in ("\x1b[2J", "\x1b]0", "\x07", "\u202e") if steering in listed]
     assert "\x1b" not in clean(say_run(report(told), Scope()))
 
 
@@ -165,8 +278,45 @@ def test_the_comparison_finds_lies():
         OrderResult(index=1, account="a", order_id=second, outcome=U),
     ]
     told = report(CancelSummary(account="a", results=results, verified=True))
-    found = compare(told, simulator.ledger, quota=15)
+    rate = Rate(venue="opinion", unit="request", per_s=15)
+    found = compare(told, simulator.ledger, rate=rate)
     assert len(found.lies) == 2
     assert (found.orders, found.live) == (3, 3)
     blind = report(CancelSummary(account="a", results=results[1:], **BLIND))
-    assert compare(blind, simulator.ledger, quota=15).lies == []
+    assert compare(blind, simulator.ledger, rate=rate).lies == []
+
+
+def record(number, time_s, route, ids=0, **more):
+    """A request that arrived."""
+    names = tuple(str(each) for each in range(ids))
+    return RequestRecord(number=number, time_s=time_s, connection=1, account="a", route=route, order_ids=names, **more)
+
+
+def test_tokens_are_counted_as_the_venue_counts_them():
+    """A token for each order named, one for a mass cancel, none for what only reads or was refused; most in any second."""
+    ledger = Ledger()
+    for each in (
+        record(1, 0.0, "list"),
+        record(2, 0.1, "cancel_many", 120),
+        record(3, 0.5, "cancel_many", 900, refused_for_pace=True),
+        record(4, 0.9, "cancel", 1),
+        record(5, 1.05, "cancel_all", 300),
+        record(6, 1.2, "cancel_many", 40),
+    ):
+        ledger.note(each)
+    rate = Rate(venue="polymarket", unit="token", per_s=200, by_weight=True)
+    found = compare(report(summary("a")), ledger, rate=rate)
+    assert (found.pace["a"].most, found.pace["a"].requests, found.pace["a"].refused) == (122, 6, 1)
+    assert not found.pace["a"].is_kept
+    assert found.in_words() == "no account sent more than 122 tokens in any second at Polymarket"
+
+
+def test_comparisons_are_summed():
+    """Two venues' comparisons are one: orders, lies and live ones add up, and every account keeps its pace."""
+    simulator = OpinionSimulator(seed=1)
+    simulator.add_account("a", orders=3)
+    rate = Rate(venue="opinion", unit="request", per_s=15)
+    one = compare(report(summary("a")), simulator.ledger, rate=rate)
+    both = joined([one, compare(report(summary("b")), simulator.ledger, rate=rate)])
+    assert (both.orders, len(both.lies), both.live) == (one.orders, len(one.lies), one.live) == (3, 3, 3)
+    assert list(both.pace) == ["a", "b"]

@@ -103,8 +103,8 @@ def cancel_by_ids(orders: int, means: Means) -> Tactic:
     kind = Kind.CANCEL_MANY if means.most_ids > 1 else Kind.CANCEL_ONE
     requests, tokens_s, balance = _spend_by_ids(orders, means)
     windows_s = means.limits.least_time_s({kind: requests})
-    many = f"in requests of up to {means.most_ids}" if means.most_ids > 1 else "one by one"
-    why = f"{orders} cancels by id, {many}"
+    most = means.most_ids if means.tier is None else min(means.most_ids, means.tier.burst)
+    why = f"{orders} cancels by id, " + (f"in requests of up to {most}" if most > 1 else "one by one")
     if means.tier is not None:
         why += f"; {max(0, math.floor(means.balance))} tokens now and {means.tier.per_s:g} a second"
     return Tactic(

@@ -4,9 +4,7 @@ import json
 import stat
 import subprocess
 import sys
-import threading
 import tomllib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -28,42 +26,22 @@ def read(path):
     return tomllib.loads(path.read_text("utf-8"))["account"]
 
 
-@pytest.fixture
-def venue(simulate):
+@pytest.fixture(params=["opinion", "polymarket"])
+def venue(simulate, request):
     """A venue whose simulator hands out keys."""
+    return simulate("--venue", request.param, "--orders", 0)
+
+
+@pytest.fixture
+def polymarket(simulate):
+    """The one whose keys are numbered, and whose wallets belong to a chain."""
     return simulate("--venue", "polymarket", "--orders", 0)
 
 
-class OpinionDesk(BaseHTTPRequestHandler):
-    """Opinion's self-service route, as far as a wallet that has a key sees it; its simulator hands out no keys."""
-
-    KEY = "key-of-a-wallet-1a1a1a1a1a1a"
-
-    def do_GET(self):
-        """Answer with the one key there is."""
-        is_desk = self.path == "/openapi/auth/api-key"
-        result = {"apiKey": self.KEY, "walletAddress": ADDRESS} if is_desk else None
-        body = json.dumps({"errno": 0 if is_desk else 404, "errmsg": "", "result": result}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        """Say nothing on stderr."""
-
-
 @pytest.fixture
-def opinion_url():
-    """The address of such a desk."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), OpinionDesk)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def opinion(simulate):
+    """The one whose credentials are a single key."""
+    return simulate("--venue", "opinion", "--orders", 0)
 
 
 def test_a_derived_key_can_be_used(cli, venue, tmp_path, monkeypatch):
@@ -103,25 +81,24 @@ def test_asking_again_gives_the_same_key(cli, venue, tmp_path, monkeypatch):
     assert read(files[0]) == read(files[1])
 
 
-def test_a_key_of_opinion_is_one_value(cli, opinion_url, tmp_path, monkeypatch):
-    """At Opinion, too: the file holds the one key of the wallet, and can be read as an accounts file; the address is told."""
+def test_a_key_of_opinion_is_one_value(cli, opinion, tmp_path, monkeypatch):
+    """At Opinion the file holds the one key of the wallet, and can be read as an accounts file; the address is told."""
     path = tmp_path / "accounts.toml"
     monkeypatch.setenv("OPINION_PRIVATE_KEY", WALLET)
-    ran = cli("keys", "derive", "--venue", "opinion", "--base-url", opinion_url, "--out", path, "--name", "alice")
+    ran = cli("keys", "derive", "--venue", "opinion", "--base-url", opinion.base_url, "--out", path, "--name", "alice")
+    (account,) = read_accounts(path, environment={})[1]
     assert (ran.code, ran.err) == (0, "")
     assert ADDRESS in ran.out
-    assert OpinionDesk.KEY not in ran.out
-    assert read(path) == [{"name": "alice", "venue": "opinion", "api_key": OpinionDesk.KEY}]
-    (account,) = read_accounts(path, environment={})[1]
-    assert account.credentials.api_key == OpinionDesk.KEY
+    assert account.credentials.api_key not in ran.out
+    assert read(path) == [{"name": "alice", "venue": "opinion", "api_key": account.credentials.api_key}]
 
 
-def test_each_nonce_is_another_key(cli, venue, tmp_path, monkeypatch):
+def test_each_nonce_is_another_key(cli, polymarket, tmp_path, monkeypatch):
     """At Polymarket, --nonce chooses among the keys of a wallet."""
     monkeypatch.setenv("POLYMARKET_PRIVATE_KEY", WALLET)
     files = [tmp_path / "zero.toml", tmp_path / "one.toml"]
     for nonce, path in enumerate(files):
-        ran = cli("keys", "derive", "--venue", "polymarket", "--base-url", venue.base_url, "--out", path, "--nonce", nonce)
+        ran = cli("keys", "derive", "--venue", "polymarket", "--base-url", polymarket.base_url, "--out", path, "--nonce", nonce)
         assert ran.code == 0
     assert read(files[0])[0]["api_key"] != read(files[1])[0]["api_key"]
 
@@ -149,11 +126,11 @@ def test_a_venue_that_gives_no_key_leaves_no_file(cli, tmp_path, monkeypatch, ve
     assert not path.exists()
 
 
-def test_a_refused_signature_is_one_line(cli, venue, tmp_path, monkeypatch):
+def test_a_refused_signature_is_one_line(cli, polymarket, tmp_path, monkeypatch):
     """A signature for another chain is refused by the venue: one line, exit code 1, no file."""
     path = tmp_path / "accounts.toml"
     monkeypatch.setenv("POLYMARKET_PRIVATE_KEY", WALLET)
-    ran = cli("keys", "derive", "--venue", "polymarket", "--base-url", venue.base_url, "--out", path, "--chain-id", 80002)
+    ran = cli("keys", "derive", "--venue", "polymarket", "--base-url", polymarket.base_url, "--out", path, "--chain-id", 80002)
     assert (ran.code, ran.out) == (1, "")
     assert ran.line.startswith("cancel-engine: no key was stored: ")
     assert not path.exists()

@@ -173,7 +173,7 @@ def test_bad_keys(pen, rule, status, errno, key):
         ("POST", "/openapi/openapi/order/cancel"), ("POST", "//openapi/order/cancel"), ("POST", "/order/cancel"),
         ("POST", "/openapi/order/cancel/"), ("GET", "/openapi/order/"), ("DELETE", "/openapi/order/1"),
         ("POST", "/openapi/orders/cancel"), ("GET", "/"), ("GET", "/openapi/builder/user/0xa/regenerate-apikey"),
-        ("POST", "/openapi/builder/user/0xa/other"), ("GET", "/openapi/auth/api-key"),
+        ("POST", "/openapi/builder/user/0xa/other"), ("PUT", "/openapi/auth/api-key"),
     ],
 )  # fmt: skip
 def test_other_paths_are_404_in_the_envelope(pen, method, path):
@@ -272,3 +272,26 @@ def test_keys_are_not_shown():
     simulator = simulate()
     alice = simulator.add_account("alice", orders=1)
     assert alice.api_key not in repr(alice) + repr(simulator.ledger.to_dict()) + repr(simulator.ledger.requests)
+
+
+def test_a_wallet_and_its_own_key():
+    """By its signature a wallet gets, creates and deletes its one key; a foreign, altered or old signature gets nothing."""
+    from engine.venues.opinion.signing import key_headers  # noqa: PLC0415  # the vectors vouch for it; eth-account is slow
+
+    simulator = OpinionSimulator(rules=OpinionRules(signature_window_s=300.0))
+    epoch_s = simulator.rules.created_at_s
+
+    def ask(action, *, off_s=0, **changes):
+        method = {"get": "GET", "create": "POST", "delete": "DELETE"}[action]
+        headers = key_headers("0x" + "11" * 32, action=action, timestamp=epoch_s + off_s) | changes
+        request = HttpRequest(method=method, url="http://venue.test/openapi/auth/api-key", headers=headers)
+        return json.loads(simulator.receive(request, now_s=0.0).body)
+
+    assert 11010 == ask("get")["errno"]
+    created = ask("create")["result"]
+    assert created == ask("get")["result"]
+    assert 11009 == ask("create")["errno"]
+    assert 11012 == ask("get", off_s=-301)["errno"]
+    assert 11011 == ask("get", OPINION_ADDRESS="0x" + "2" * 40)["errno"]
+    assert {"deleted": True} == ask("delete")["result"]
+    assert created["apiKey"] != ask("create")["result"]["apiKey"]

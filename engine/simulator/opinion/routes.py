@@ -13,6 +13,9 @@ BUILDER_ROUTES = {
     ("POST", "regenerate-apikey"): "regenerate_key",
 }
 
+KEY_ROUTES = {"GET": "get_key", "POST": "create_key", "DELETE": "delete_key"}
+"""Actions of a wallet on its own key, by the method of their one path."""
+
 
 def find_route(request: WireRequest) -> tuple[str, tuple[str, ...]]:
     """The route and the order that it names; exact paths only, so that a wrong base address shows as a 404."""
@@ -21,6 +24,8 @@ def find_route(request: WireRequest) -> tuple[str, tuple[str, ...]]:
             return "cancel", _named_in(request.body)
         case "GET", ["openapi", "order"]:
             return "list", ()
+        case method, ["openapi", "auth", "api-key"] if method in KEY_ROUTES:
+            return KEY_ROUTES[method], ()
         case "GET", ["openapi", "order", order_id] if order_id:
             return "read", (unquote(order_id),)
         case method, ["openapi", "builder", "user", wallet, *rest] if wallet and len(rest) < 2:

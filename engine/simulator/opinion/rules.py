@@ -40,6 +40,7 @@ class OpinionRules:
         list_lag_s: How old the listing is: it shows states as they were so long ago.
         read_lag_s: The same for reading one order.
         created_at_s: Unix time of simulated second 0, for `createdAt`.
+        signature_window_s: How old a wallet's signature may be, measured from that; None for no check. The venue says 5 minutes.
     """
 
     latency_s: float = 0.0
@@ -66,6 +67,7 @@ class OpinionRules:
     list_lag_s: float = 0.0
     read_lag_s: float = 0.0
     created_at_s: int = 1_766_735_464
+    signature_window_s: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that no venue could have."""

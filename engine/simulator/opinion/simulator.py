@@ -14,16 +14,20 @@ from engine.simulator.ledger import BookOrder, BookState
 from engine.simulator.opinion.envelope import RefusedError, acceptance, refusal
 from engine.simulator.opinion.ids import time_uuid
 from engine.simulator.opinion.listing import list_page, read_query
-from engine.simulator.opinion.routes import BUILDER_ROUTES, find_route, wallet_of
+from engine.simulator.opinion.routes import BUILDER_ROUTES, KEY_ROUTES, find_route, wallet_of
 from engine.simulator.opinion.rows import order_detail
 from engine.simulator.opinion.rules import OpinionRules
 from engine.simulator.opinion.users import Users
 from engine.simulator.quota import Counter, FixedWindow, new_counter
 from engine.simulator.script import Drift
 from engine.simulator.venue import SimulatedAccount, SimulatedVenue
+from engine.simulator.wallets import has_signed
 from engine.simulator.wire import Ask, Reply, WireRequest
 
 DAY_S = 86_400.0
+
+KEY_AUTH = {"walletAddress": "address", "action": "string", "timestamp": "string"}
+"""Fields of the type that a wallet signs for its own key. Source: developer guide, opinion-open-api/auth."""
 
 
 class _Route(Protocol):
@@ -66,6 +70,9 @@ class OpinionSimulator(SimulatedVenue):
             "create_user": self._create_user,
             "read_user": self._read_user,
             "regenerate_key": self._regenerate_key,
+            "get_key": self._own_key,
+            "create_key": self._own_key,
+            "delete_key": self._own_key,
         }
 
     # Setting the scene.
@@ -237,6 +244,15 @@ class OpinionSimulator(SimulatedVenue):
             return self._users.read(wallet_of(ask))
         return self._users.renew(wallet_of(ask), active_from_s=ask.now_s + self.rules.fresh_key_delay_s)
 
+    def _own_key(self, ask: Ask, *, acts: bool) -> object:
+        """A wallet and its own key, by its signature."""
+        wallet = ask.wire.headers.get("opinion_address", "").lower()
+        if ask.route == "get_key" or not acts:
+            return self._users.key_of(wallet)
+        if ask.route == "delete_key":
+            return self._users.delete_key(wallet)
+        return self._users.create_key(wallet, active_from_s=ask.now_s + self.rules.fresh_key_delay_s)
+
     # Who may do what.
 
     def _find_answer(self, ask: Ask) -> _Route:
@@ -246,7 +262,24 @@ class OpinionSimulator(SimulatedVenue):
         self._check_key(ask)
         return self._answers[ask.route]
 
+    def _check_wallet(self, ask: Ask) -> None:
+        """Whether the wallet signed this action, lately."""
+        headers = ask.wire.headers
+        address, timestamp = headers.get("opinion_address", ""), headers.get("opinion_timestamp", "")
+        window_s, now_s = self.rules.signature_window_s, self.rules.created_at_s + ask.now_s
+        is_fresh = timestamp.isascii() and timestamp.isdigit() and (window_s is None or abs(now_s - int(timestamp)) <= window_s)
+        if not is_fresh:
+            raise RefusedError(11012, "signature expired")
+        message = {"walletAddress": address, "action": ask.route.removesuffix("_key"), "timestamp": timestamp}
+        domain = {"name": "Opinion OpenAPI", "version": "1", "chainId": 56}
+        signature = headers.get("opinion_signature", "")
+        if not has_signed(address, signature, domain=domain, name="OpinionApiKeyAuth", fields=KEY_AUTH, message=message):
+            raise RefusedError(11011, "invalid signature")
+
     def _check_key(self, ask: Ask) -> None:
+        if ask.route in KEY_ROUTES.values():
+            self._check_wallet(ask)
+            return
         if ask.route in BUILDER_ROUTES.values():
             accepted = ask.wire.headers.get("builder-apikey") == self._users.builder_key
         else:

@@ -13,6 +13,9 @@ from engine.simulator.venue import SimulatedAccount
 USER_EXISTS_CODE = 10999
 """Errno for creating a user who exists. Invented: the venue documents that it is an error, and not which."""
 
+KEY_EXISTS_CODE, NO_KEY_CODE = 11009, 11010
+"""There is a key already; there is none. Source: ccxt 4.5.90, `prediction/opinion.py`."""
+
 
 @dataclass(slots=True)
 class _Key:
@@ -85,6 +88,31 @@ class Users:
         """The builder's route: a new key for the user of the wallet."""
         account = self.regenerate(self.find(wallet), active_from_s=active_from_s)
         return {"apiKey": account.api_key, **self._describe(wallet)}
+
+    def key_of(self, wallet: str) -> dict[str, Any]:
+        """A wallet's own route: its key, if it has one."""
+        name = self._wallets.get(wallet)
+        if name is None or self._keys[self.accounts[name].api_key].is_dead:
+            raise RefusedError(NO_KEY_CODE, "api key not found")
+        return {"apiKey": self.accounts[name].api_key, "walletAddress": wallet}
+
+    def create_key(self, wallet: str, *, active_from_s: float) -> dict[str, Any]:
+        """A wallet's own route: a key, if it has none."""
+        name = self._wallets.get(wallet)
+        if name is None:
+            account = self.add(wallet, api_key=None, wallet=wallet)
+            self._keys[account.api_key].active_from_s = active_from_s
+        elif not self._keys[self.accounts[name].api_key].is_dead:
+            raise RefusedError(KEY_EXISTS_CODE, "api key already exists")
+        else:
+            self.regenerate(name, active_from_s=active_from_s)
+        return self.key_of(wallet)
+
+    def delete_key(self, wallet: str) -> dict[str, Any]:
+        """A wallet's own route: its key dies at once."""
+        self.key_of(wallet)
+        self.revoke(self._wallets[wallet])
+        return {"deleted": True}
 
     def find(self, wallet: str) -> str:
         """The account of a wallet, given in lower case."""

@@ -5,25 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
-from typing import Any
 
+from engine.simulator.wallets import has_signed
 from engine.simulator.wire import WireRequest
 
-CLOB_AUTH: Mapping[str, Any] = {
-    "EIP712Domain": [
-        {"name": "name", "type": "string"},
-        {"name": "version", "type": "string"},
-        {"name": "chainId", "type": "uint256"},
-    ],
-    "ClobAuth": [
-        {"name": "address", "type": "address"},
-        {"name": "timestamp", "type": "string"},
-        {"name": "nonce", "type": "uint256"},
-        {"name": "message", "type": "string"},
-    ],
-}
-"""Source: the venue's page "authentication"."""
+ATTESTATION = "This message attests that I control the given wallet"
+CLOB_AUTH = {"address": "address", "timestamp": "string", "nonce": "uint256", "message": "string"}
+"""Fields of the type that is signed. Source: the venue's page "authentication"."""
 
 
 def is_signed(request: WireRequest, secret: str) -> bool:
@@ -43,34 +31,17 @@ def _hmac(secret: str, message: bytes) -> bytes:
 
 def signer_of(request: WireRequest, *, chain_id: int) -> str | None:
     """The address whose wallet signed the request for a key, in lower case; None if the signature is none of its own."""
-    # Imported here: it is slow, and only a request for a key needs it.
-    from eth_account import Account  # noqa: PLC0415
-    from eth_account.messages import encode_typed_data  # noqa: PLC0415
-
     headers = request.headers
-    try:
-        message = {
-            "address": headers["poly_address"],
-            "timestamp": headers["poly_timestamp"],
-            "nonce": int(headers["poly_nonce"]),
-            "message": "This message attests that I control the given wallet",
-        }
-        signable = encode_typed_data(
-            full_message={
-                "domain": {"name": "ClobAuthDomain", "version": "1", "chainId": chain_id},
-                "types": dict(CLOB_AUTH),
-                "primaryType": "ClobAuth",
-                "message": message,
-            }
-        )
-        signer = str(Account.recover_message(signable, signature=headers["poly_signature"])).lower()
-    except Exception:  # noqa: BLE001  # whatever cannot be read is no signature
+    address, nonce = headers.get("poly_address", ""), headers.get("poly_nonce", "")
+    if not nonce.isascii() or not nonce.isdigit():
         return None
-    return signer if signer == headers["poly_address"].lower() else None
-
-
-def address_of(private_key: str) -> str:
-    """The address of a wallet, in checksum case."""
-    from eth_account import Account  # noqa: PLC0415  # see above
-
-    return str(Account.from_key(private_key).address)
+    message = {
+        "address": address,
+        "timestamp": headers.get("poly_timestamp", ""),
+        "nonce": int(nonce),
+        "message": ATTESTATION,
+    }
+    domain = {"name": "ClobAuthDomain", "version": "1", "chainId": chain_id}
+    signature = headers.get("poly_signature", "")
+    is_own = has_signed(address, signature, domain=domain, name="ClobAuth", fields=CLOB_AUTH, message=message)
+    return address.lower() if is_own else None

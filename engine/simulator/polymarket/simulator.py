@@ -14,6 +14,7 @@ from email.utils import formatdate
 from typing import Any, Literal
 
 from engine.core.order import Side
+from engine.simulator import wallets
 from engine.simulator.faults import FaultPlan
 from engine.simulator.ledger import BookOrder, BookState
 from engine.simulator.polymarket import answers, signatures
@@ -139,7 +140,7 @@ class PolymarketSimulator(SimulatedVenue):
             passphrase: Any text.
         """
         if private_key is not None:
-            address = signatures.address_of(private_key)
+            address = wallets.address_of(private_key)
         elif wallet_of is not None:
             address = self.account(wallet_of).address
         account = self._keys.add(name, address=address, api_key=api_key, secret=secret, passphrase=passphrase)

@@ -146,7 +146,7 @@ def plain_market(market: str) -> str | None:
 def problem_of(order_id: str, *, strict: bool) -> str | None:
     """Why the id cannot be sent, or None. One malformed id makes the venue refuse every other one in the same request."""
     if strict and not _ORDER_ID.fullmatch(order_id):
-        return "an order id of Polymarket is 0x and 64 hex digits; pass strict_ids=False if the venue has begun to write others"
+        return "an order id of Polymarket is 0x and 64 hex digits; set strict_ids to false if the venue has begun to write others"
     if not order_id.isprintable() or not order_id.strip():
         return "an order id must be printable text"
     if "'" in order_id:

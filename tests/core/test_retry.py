@@ -4,9 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import ConfigError, CredentialError, Outcome, Retry, ThrottledError, TransportError, WireError
+from engine import (
+    ConfigError,
+    CredentialError,
+    Outcome,
+    Retry,
+    ThrottledError,
+    TransportError,
+    UnavailableError,
+    VenueError,
+    WireError,
+)
 from engine.core.outcome import Verdict, Word
-from engine.core.retry import Again, Read, Settle, Stop, after_cancel, after_listing, after_read
+from engine.core.retry import Again, Read, Settle, Split, Stop, after_cancel, after_listing, after_mass, after_read
+from engine.errors import BatchTooLargeError
 
 RETRY = Retry(first_wait_s=1.0, longest_wait_s=4.0)
 LOST = TransportError("lost", sent=True)
@@ -114,3 +125,54 @@ def test_impossible_retries_are_refused(options):
     """Fewer than one try, or a negative number, is a ConfigError."""
     with pytest.raises(ConfigError):
         Retry(**options)
+
+
+@pytest.mark.parametrize(
+    ("came", "of", "expected"),
+    [
+        (VenueError("one id is malformed"), 120, Split(60)),
+        (VenueError("one id is malformed"), 3, Split(1)),
+        (VenueError("this id is malformed"), 1, Read()),
+        (BatchTooLargeError("too many", most=50), 120, Split(50)),
+        (BatchTooLargeError("too many", most=500), 120, Split(60)),
+        (ODD, 120, Read()),
+        (LOST, 120, Read()),
+        (SLOW_DOWN, 120, Again(0.0)),
+    ],
+)
+def test_a_request_refused_for_what_it_names_is_cut(came, of, expected):
+    """Where one order may be to blame for all, the request is halved; what was lost, or slowed down, is not."""
+    assert expected == after_cancel(came, tries=1, was_unseen=False, retry=RETRY, roll=0.0, of=of)
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "expected"), [(0.0, Again(0.25)), (0.3, Again(0.25)), (60.0, Again(0.25)), (300.0, Settle()), (1e6, Settle())]
+)
+def test_a_pending_order_is_tried_until_it_is_not(waited_s, expected):
+    """An order that cannot be cancelled yet is tried again after short waits, without counting tries, and not for ever."""
+    for step in (
+        after_cancel(said(Word.PENDING), tries=99, was_unseen=False, retry=RETRY, roll=0.0, waited_s=waited_s),
+        after_read(said(Word.PENDING), tries=99, reads=99, retry=RETRY, roll=0.0, waited_s=waited_s),
+    ):
+        assert expected == step
+
+
+@pytest.mark.parametrize(
+    ("came", "tries", "refusals", "expected"),
+    [
+        (LOST, 1, 0, Settle()),
+        (BUSY, 1, 0, Settle()),
+        (ODD, 1, 0, Settle()),
+        (VenueError("refused"), 1, 0, Settle()),
+        (UNSENT, 1, 0, Again(0.5)),
+        (UNSENT, 5, 0, Settle()),
+        (SLOW_DOWN, 1, 2, Again(0.0)),
+        (SLOW_DOWN, 1, 3, Settle()),
+        (UnavailableError("restarts"), 1, 99, Again(0.0)),
+        (BAD_KEY, 1, 0, Stop("bad key")),
+        (TOO_SLOW, 1, 1, Stop("given up")),
+    ],
+)
+def test_after_a_mass_cancel(came, tries, refusals, expected):
+    """A mass cancel that may have acted is looked at before it is repeated; one that cannot have is sent again."""
+    assert expected == after_mass(came, tries=tries, refusals=refusals, retry=RETRY, roll=0.0)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import account_of, engine_for, lies, simulated_polymarket
 
-from engine import Belongs, Outcome, Progress, Scope, Side
+from engine import Belongs, Outcome, Progress, Scope, Side, VenueError
 from engine.simulator import FaultRule, new_virtual_clock_loop
 from engine.simulator.polymarket import FAULTS
 from engine.venues.polymarket import TIERS
@@ -391,3 +391,36 @@ async def test_a_stop_in_the_middle_is_true():
     assert {Outcome.CANCELLED, Outcome.NOT_SENT} == set(summary.by_outcome)
     assert 500 == summary.total
     assert [] == lies(summary, simulator.ledger)
+
+
+# --- cursors
+
+
+@pytest.mark.parametrize("extra_empty_page", [False, True])
+@pytest.mark.parametrize("cursor_end", ["LTE=", "empty", "null", "missing"])
+async def test_every_documented_end_of_a_listing_is_one(cursor_end, extra_empty_page):
+    """However the last page says so, all orders are listed, the proof is complete, and nothing is asked for again and again."""
+    simulator = simulated_polymarket(orders=250, cursor_end=cursor_end, extra_empty_page=extra_empty_page)
+    alice = account_of(simulator)
+    async with engine_for(simulator) as engine:
+        listed = [order.order_id async for order in engine.open_orders(alice)]
+        pages = routes_of(simulator)["list"]
+        summary = await engine.cancel_all(alice, Scope(side=Side.BUY))
+
+    assert simulator.ledger.orders.keys() == set(listed)
+    assert 250 == len(listed)
+    assert pages <= 4
+    assert (True, True) == (summary.listing_complete, summary.verified)
+    assert {Side.SELL} == {simulator.ledger.orders[order_id].side for order_id in simulator.ledger.open_ids("alice")}
+
+
+@pytest.mark.parametrize("name", ["cursor_repeated", "cursor_first", "cursor_number", "list_data_null", "list_empty_page"])
+async def test_a_listing_that_does_not_end_is_an_error_and_not_the_end(name):
+    """Where the pages go round, or cannot be read, reading the open orders fails instead of ending as if that were all."""
+    simulator = simulated_polymarket(orders=250, faults=[FaultRule(FAULTS[name])])
+    async with engine_for(simulator) as engine:
+        with pytest.raises(VenueError):
+            async for _ in engine.open_orders(account_of(simulator)):
+                pass
+
+    assert len(simulator.ledger.requests) < 60

@@ -4,11 +4,12 @@ import asyncio
 
 import anyio
 import pytest
-from support import account_of, engine_for, lies, simulated
+from support import account_of, engine_for, lies, simulated, simulated_polymarket
 
-from engine import Progress
+from engine import Progress, Scope
 from engine.simulator import FaultRule, MemoryTransport
 from engine.simulator.opinion import FAULTS
+from engine.simulator.polymarket import FAULTS as POLYMARKET_FAULTS
 
 pytestmark = pytest.mark.anyio
 
@@ -19,14 +20,27 @@ RULES = [
 ]
 
 
-async def cut(at_s, *, how):
-    """Run a cancel-all of 25 orders under mixed faults, stop it at that moment, and give back what it left behind."""
-    simulator = simulated(orders=25, faults=RULES, latency_s=0.05, latency_jitter_s=0.02)
+POLYMARKET_RULES = [
+    FaultRule(POLYMARKET_FAULTS["drop_after"], share=0.3, routes={"cancel_many", "cancel_all"}),
+    FaultRule(POLYMARKET_FAULTS["in_neither_after"], share=0.4, routes={"cancel_many", "cancel_all"}),
+    FaultRule(POLYMARKET_FAULTS["http_502"], share=0.1, routes={"list", "read"}),
+]
+SCENES = {
+    "opinion": (simulated, {"orders": 25, "faults": RULES}, Scope()),
+    "polymarket, everything": (simulated_polymarket, {"orders": 250, "faults": POLYMARKET_RULES}, Scope()),
+    "polymarket, by id": (simulated_polymarket, {"orders": 250, "faults": POLYMARKET_RULES}, Scope(where=lambda _order: True)),
+}
+
+
+async def cut(at_s, *, how, scene="opinion"):
+    """Run a cancel-all under mixed faults, stop it at that moment, and give back what it left behind."""
+    make, options, scope = SCENES[scene]
+    simulator = make(**options, latency_s=0.05, latency_jitter_s=0.02)
     progress = Progress()
     async with engine_for(simulator, grace_s=0.03) as engine, anyio.create_task_group() as tasks:
 
         async def call_in_task():
-            task = asyncio.get_running_loop().create_task(engine.cancel_all(account_of(simulator), progress=progress))
+            task = asyncio.get_running_loop().create_task(engine.cancel_all(account_of(simulator), scope, progress=progress))
             await anyio.sleep(at_s)
             task.cancel()
             await asyncio.wait([task])
@@ -34,7 +48,8 @@ async def cut(at_s, *, how):
             tasks.cancel_scope.cancel()
 
         async def call():
-            await engine.cancel_all(account_of(simulator), progress=progress, deadline_s=at_s if how == "deadline" else None)
+            deadline_s = at_s if how == "deadline" else None
+            await engine.cancel_all(account_of(simulator), scope, progress=progress, deadline_s=deadline_s)
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(call_in_task if how == "task" else call)
@@ -46,11 +61,12 @@ async def cut(at_s, *, how):
     return progress.report().accounts["alice"], simulator, began_s
 
 
+@pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("how", ["deadline", "cancel", "stop", "task"])
 @pytest.mark.parametrize("step", range(60))
-async def test_a_cut_at_any_moment_leaves_a_true_report(how, step):
+async def test_a_cut_at_any_moment_leaves_a_true_report(how, step, scene):
     """Deadline, cancelled caller and stop: whenever they come, no statement is false and nothing is sent afterwards."""
-    summary, simulator, ended_s = await cut(0.001 + step * 0.043, how=how)
+    summary, simulator, ended_s = await cut(0.001 + step * 0.043, how=how, scene=scene)
     false = [
         line
         for line in lies(summary, simulator.ledger)

@@ -424,3 +424,33 @@ async def test_a_listing_that_does_not_end_is_an_error_and_not_the_end(name):
                 pass
 
     assert len(simulator.ledger.requests) < 60
+
+
+# --- many accounts
+
+
+async def test_the_windows_of_an_address_are_shared_by_all_accounts():
+    """300 accounts cancel everything: no window of the address holds more than it may, and each account is told."""
+    simulator = simulated_polymarket(latency_s=0.02)
+    names = [f"user-{number}" for number in range(300)]
+    for name in names:
+        simulator.add_account(name, orders=3)
+    async with engine_for(simulator) as engine:
+        report = await engine.mass_cancel([account_of(simulator, name) for name in names])
+
+    assert (900, 0, True) == (report.cancelled, report.at_risk, report.is_clean)
+    assert 250 >= simulator.ledger.most_in_window(None, 10.0, {"cancel_all"})
+    assert 500 >= simulator.ledger.most_in_window(None, 10.0, {"list"})
+    assert 10.0 <= report.elapsed_s <= 12.0
+
+
+async def test_reading_does_not_wait_for_tokens():
+    """While an account is locked out by its own mass cancel, its orders can be listed, and the proof does not wait."""
+    simulator = simulated_polymarket(orders=2000, latency_s=0.02)
+    async with engine_for(simulator) as engine:
+        summary = await engine.cancel_all(account_of(simulator))
+        listed = [order async for order in engine.open_orders(account_of(simulator))]
+
+    assert (True, []) == (summary.verified, listed)
+    assert summary.elapsed_s < 1.0
+    assert summary.locked_out_s > 20.0

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
+import anyio.lowlevel
 from aiolimiter import AsyncLimiter
 
 from engine.core.quota import Bucket, Feedback, Kind, Limits, Purse, Receipt, Send, SendLog, Window
@@ -38,7 +39,7 @@ class Need:
     tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Track:
     """A queue of a lane, and what may be chosen for its turns."""
 
@@ -240,6 +241,7 @@ class Lane:
                     await venue.wait_free(need.kind)
                     now_s = anyio.current_time()
                     if self._held_until_s > now_s or not self._is_met(need, now_s) or own.free_at(need.kind, now_s) > now_s:
+                        await anyio.lowlevel.checkpoint()
                         continue  # a 429 or another queue came first while we stood in the venue's
                     chosen = source.choose(track, self._most(now_s))
                     if chosen is None:

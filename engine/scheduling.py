@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from engine.core.listing import Page
@@ -65,8 +66,8 @@ class Pull:
         self._roll = roll
         self._log = log
         self._workers: TaskGroup
-        self._live = dict.fromkeys(map(id, self._lane.tracks), 0)
-        self._busy = dict.fromkeys(map(id, self._lane.tracks), 0)
+        self._live = dict.fromkeys(self._lane.tracks, 0)
+        self._busy = dict.fromkeys(self._lane.tracks, 0)
         self._is_stopping = False
 
     async def run(self) -> None:
@@ -100,14 +101,13 @@ class Pull:
     def _staff(self) -> None:
         """Have as many workers as there are jobs, within the bound."""
         for track in self._lane.tracks:
-            key = id(track)
-            while not self.is_over and self._live[key] < self._in_flight and self._spare(track) < self._waiting(track):
-                self._live[key] += 1
+            while not self.is_over and self._live[track] < self._in_flight and self._spare(track) < self._waiting(track):
+                self._live[track] += 1
                 self._workers.start_soon(self._worker, track)
 
     def _spare(self, track: Track) -> int:
         """Workers that have no job yet."""
-        return self._live[id(track)] - self._busy[id(track)]
+        return self._live[track] - self._busy[track]
 
     def _waiting(self, track: Track) -> int:
         return self._work.waiting(cancels=track.cancels, reads=track.reads, most=self._lane.most_ids)
@@ -116,14 +116,16 @@ class Pull:
         try:
             while not self.is_over and self._spare(track) <= self._waiting(track):
                 granted: tuple[Job, Turn] | None = await self._lane.wait_turn(track, self)
-                if granted is not None:
-                    job, turn = granted
-                    await self._do(track, job, turn)
+                if granted is None:
+                    await anyio.lowlevel.checkpoint()  # nothing to choose after all: let others, and a stop, come first
+                    continue
+                job, turn = granted
+                await self._do(track, job, turn)
         except Exception as error:  # noqa: BLE001  # a mistake in here must stop this account with its report, not lose the report
             self._stop(f"internal error: {error!r}")
             self._log.error("internal error", account=self._sender.account.name, exc_info=True)
         finally:
-            self._live[id(track)] -= 1
+            self._live[track] -= 1
 
     def need(self, track: Track) -> Need | None:
         """See `Source`: what the next job needs."""
@@ -145,10 +147,12 @@ class Pull:
         job: Job | None = self._work.take(cancels=track.cancels, reads=track.reads, most=most)
         if job is None:
             return None
-        return job, {CancelJob: len(job.slots) if isinstance(job, CancelJob) else 0, MassJob: 1}.get(type(job), 0)
+        if isinstance(job, CancelJob):
+            return job, len(job.slots)
+        return job, 1 if isinstance(job, MassJob) else 0
 
     async def _do(self, track: Track, job: Job, turn: Turn) -> None:
-        self._busy[id(track)] += 1
+        self._busy[track] += 1
         self._staff()  # the first cancel taken lets further pages be read
         try:
             if isinstance(job, PageJob):
@@ -163,7 +167,7 @@ class Pull:
                 tries, self._work.pause = self._work.pause, 0
                 await anyio.sleep(self._retry.wait_s(tries, roll=self._roll()))
         finally:
-            self._busy[id(track)] -= 1
+            self._busy[track] -= 1
         self._staff()
 
     # --- orders

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import anyio
 
 from engine.core.order import OpenOrder
-from engine.core.plan import AccountPlan, Means, Tactic, choose, requests_for
+from engine.core.plan import AccountPlan, Means, choose, pays_to_list_first, requests_for
 from engine.core.quota import Feedback, Kind
 from engine.core.request import Belongs, Scope
 from engine.core.retry import Retry
@@ -18,22 +18,29 @@ from engine.sending import Sender
 from engine.venues.base import Venue
 
 
-def tactic_for(venue: Venue, scope: Scope, lane: Lane, orders: int | None, *, lists_first: bool = False) -> Tactic:
-    """The best way to cancel so many orders with what the account has now; None stands for a number not known yet."""
+def means_of(venue: Venue, lane: Lane, *, accounts: int = 1) -> Means:
+    """What an account has now, beside so many accounts of the same run, itself included."""
     purse = lane.tokens
-    means = Means(
+    return Means(
         limits=venue.limits,
         most_ids=lane.most_ids,
         tier=None if purse is None else purse.tier,
         balance=0.0 if purse is None else purse.balance(anyio.current_time()),
+        accounts=accounts,
     )
-    return choose(venue.mass_cancels(scope), 1 if orders is None else orders, means, lists_first=lists_first)
 
 
 async def plan_account(
-    sender: Sender, scope: Scope, *, lists_first: bool, bound_s: float | None, retry: Retry, roll: Callable[[], float]
+    sender: Sender,
+    scope: Scope,
+    *,
+    accounts: int,
+    lists_first: bool,
+    bound_s: float | None,
+    retry: Retry,
+    roll: Callable[[], float],
 ) -> AccountPlan:
-    """The plan for one account. A listing that fails, or takes longer than `bound_s`, is part of the plan."""
+    """The plan for one of so many accounts. A listing that fails, or takes longer than `bound_s`, is part of the plan."""
     venue = sender.venue
     orders: list[OpenOrder] = []
     left: dict[str, Belongs] = {}
@@ -50,7 +57,9 @@ async def plan_account(
             await _learn_tier(sender)
         except VenueError as error:
             problem = str(error)
-    tactic = tactic_for(venue, scope, sender.lane, len(orders), lists_first=lists_first) if orders else None
+    mass_cancels, means = venue.mass_cancels(scope), means_of(venue, sender.lane, accounts=accounts)
+    lists_first = lists_first or pays_to_list_first(mass_cancels, means)
+    tactic = choose(mass_cancels, len(orders), means, lists_first=lists_first) if orders else None
     requests = requests_for(tactic, len(orders), len(left), venue.page_rows, lists_first=lists_first)
     least_time_s = venue.limits.least_time_s(requests)
     return AccountPlan(

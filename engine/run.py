@@ -18,7 +18,7 @@ import anyio
 
 from engine.core.order import OpenOrder
 from engine.core.outcome import OrderResult, Word
-from engine.core.plan import AccountPlan, Plan
+from engine.core.plan import AccountPlan, Plan, choose, pays_to_list_first
 from engine.core.quota import Kind, Window
 from engine.core.report import RunReport
 from engine.core.request import Account, Belongs, Scope, checked_id, checked_ids, checked_seconds
@@ -30,7 +30,7 @@ from engine.errors import ConfigError, TransportError, VenueError
 from engine.log import new_log
 from engine.pacing import Lane, Lanes
 from engine.paging import walk_open_orders
-from engine.planning import plan_account, tactic_for
+from engine.planning import means_of, plan_account
 from engine.progress import AccountCall, Progress
 from engine.resolving import read_until_known
 from engine.scheduling import Pull
@@ -194,11 +194,13 @@ class CancelEngine:
         if priority is not None and not callable(priority):
             raise ConfigError("priority must be a function of one OpenOrder, such as `lambda order: order.notional`")
 
+        accounts = list(accounts)
+
         def new_work(lane: Lane) -> tuple[Slots, Drain]:
             slots = Slots()
-            return slots, self._new_drain(lane, slots, scope, lists_first=lists_first, rank=priority)
+            return slots, self._new_drain(lane, slots, scope, accounts=len(accounts), lists_first=lists_first, rank=priority)
 
-        return await self._call(list(accounts), scope, new_work, deadline_s, progress)
+        return await self._call(accounts, scope, new_work, deadline_s, progress)
 
     async def plan(
         self,
@@ -220,7 +222,13 @@ class CancelEngine:
         async def plan_one(account: Account) -> None:
             sender = self._sender(account, new_log())
             plans[account.name] = await plan_account(
-                sender, scope, lists_first=lists_first, bound_s=bound_s, retry=self._retry, roll=self._roll
+                sender,
+                scope,
+                accounts=len(accounts),
+                lists_first=lists_first,
+                bound_s=bound_s,
+                retry=self._retry,
+                roll=self._roll,
             )
 
         async with anyio.create_task_group() as tasks:
@@ -331,15 +339,18 @@ class CancelEngine:
         *,
         known: Iterable[Slot] = (),
         proves: bool = True,
+        accounts: int = 1,
         lists_first: bool = False,
         rank: Rank | None = None,
     ) -> Drain:
         venue = self._venue
-        listed_first = lists_first or rank is not None
+        mass_cancels = venue.mass_cancels(scope)
         windows = [quota.requests for quota in venue.limits.per_account if isinstance(quota, Window)]
+        lists_first = lists_first or pays_to_list_first(mass_cancels, means_of(venue, lane, accounts=accounts))
 
         def choose_mass(orders: int | None) -> Kind | None:
-            kind = tactic_for(venue, scope, lane, orders, lists_first=listed_first and orders is not None).kind
+            means = means_of(venue, lane, accounts=1 if orders is None else accounts)
+            kind = choose(mass_cancels, 1 if orders is None else orders, means, lists_first=orders is not None).kind
             return kind if kind.is_mass else None
 
         return Drain(
@@ -351,7 +362,7 @@ class CancelEngine:
             retry=self._retry,
             known=known,
             proves=proves,
-            mass=choose_mass if venue.mass_cancels(scope) else None,
+            mass=choose_mass if mass_cancels else None,
             lists_first=lists_first,
             rank=rank,
         )

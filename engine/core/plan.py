@@ -28,12 +28,14 @@ class Means:
         most_ids: Most orders of one cancel.
         tier: What it may spend, or None where cancels cost no tokens.
         balance: Tokens it has now, negative in debt.
+        accounts: How many accounts do the same at the same time, and share the venue's own limits.
     """
 
     limits: Limits
     most_ids: int = 1
     tier: Tier | None = None
     balance: float = 0.0
+    accounts: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Tactic:
         tokens: Tokens that are taken before the requests are admitted.
         charged: Tokens that are charged afterwards.
         least_time_s: Seconds from the first cancel to the last that the limits leave no way around.
+        expected_s: The same, were all accounts of the run to do likewise.
         balance: Tokens after the last one, negative in debt; None where cancels cost none.
         locked_out_s: Seconds from then on in which no cancel is admitted.
         is_blind: Whether it begins before anything is listed.
@@ -57,6 +60,7 @@ class Tactic:
     tokens: int = 0
     charged: int = 0
     least_time_s: float = 0.0
+    expected_s: float = 0.0
     balance: float | None = None
     locked_out_s: float = 0.0
     is_blind: bool = False
@@ -65,7 +69,7 @@ class Tactic:
     @property
     def price(self) -> tuple[float, bool, int, int]:
         """What is compared, the most important first."""
-        return (round(self.least_time_s, 6), not self.is_blind, self.tokens + self.charged, self.requests)
+        return (round(self.expected_s, 6), not self.is_blind, self.tokens + self.charged, self.requests)
 
     def to_dict(self) -> dict[str, Any]:
         """The tactic as plain values."""
@@ -94,6 +98,15 @@ def choose(mass_cancels: Sequence[Kind], orders: int, means: Means, *, lists_fir
     return min((*(_mass(kind, orders, means, lists_first=lists_first) for kind in mass_cancels), by_ids), key=_price)
 
 
+def pays_to_list_first(mass_cancels: Sequence[Kind], means: Means) -> bool:
+    """Whether so many accounts would wait longer for each other's mass cancels than for each other's first pages.
+
+    Then the orders are listed first, and each account takes the way that suits their number.
+    """
+    listing_s = means.limits.least_time_s({Kind.LIST: 1}, accounts=means.accounts)
+    return any(means.limits.least_time_s({kind: 1}, accounts=means.accounts) > listing_s for kind in mass_cancels)
+
+
 def _price(tactic: Tactic) -> tuple[float, bool, int, int]:
     return tactic.price
 
@@ -103,6 +116,7 @@ def cancel_by_ids(orders: int, means: Means) -> Tactic:
     kind = Kind.CANCEL_MANY if means.most_ids > 1 else Kind.CANCEL_ONE
     requests, tokens_s, balance = _spend_by_ids(orders, means)
     windows_s = means.limits.least_time_s({kind: requests})
+    shared_s = means.limits.least_time_s({kind: requests}, accounts=means.accounts)
     most = means.most_ids if means.tier is None else min(means.most_ids, means.tier.burst)
     why = f"{orders} cancels by id, " + (f"in requests of up to {most}" if most > 1 else "one by one")
     if means.tier is not None:
@@ -112,6 +126,7 @@ def cancel_by_ids(orders: int, means: Means) -> Tactic:
         requests=requests,
         tokens=orders if means.tier else 0,
         least_time_s=max(tokens_s, windows_s),
+        expected_s=max(tokens_s, shared_s),
         balance=balance,
         locked_out_s=_locked_out_s(balance, means.tier),
         why=why,
@@ -150,6 +165,7 @@ def _mass(kind: Kind, orders: int, means: Means, *, lists_first: bool) -> Tactic
         tokens=1 if tier else 0,
         charged=orders if tier else 0,
         least_time_s=tokens_s,
+        expected_s=max(tokens_s, means.limits.least_time_s({kind: 1}, accounts=means.accounts)),
         balance=balance,
         locked_out_s=_locked_out_s(balance, tier),
         is_blind=not lists_first,

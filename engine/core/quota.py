@@ -192,18 +192,21 @@ class Limits:
     allowance: Allowance | None = None
     tokens: Tokens | None = None
 
-    def least_time_s(self, requests: int | Mapping[Kind, int]) -> float:
-        """Seconds from the first to the last of so many requests of one account, alone at the venue; tokens are not counted.
+    def least_time_s(self, requests: int | Mapping[Kind, int], *, accounts: int = 1) -> float:
+        """Seconds from the first to the last of so many requests of each of so many accounts; tokens are not counted.
 
         A plain number stands for requests that every window counts.
         """
-        return max((_least_time_s(quota, requests) for quota in (*self.per_account, *self.per_venue)), default=0.0)
+        own = (_least_time_s(quota, requests, 1) for quota in self.per_account)
+        shared = (_least_time_s(quota, requests, accounts) for quota in self.per_venue)
+        return max((*own, *shared), default=0.0)
 
 
-def _least_time_s(quota: Window | Bucket, requests: int | Mapping[Kind, int]) -> float:
+def _least_time_s(quota: Window | Bucket, requests: int | Mapping[Kind, int], accounts: int) -> float:
     if isinstance(requests, int):
-        return quota.least_time_s(requests)
-    return quota.least_time_s(sum(count for kind, count in requests.items() if not quota.kinds or kind in quota.kinds))
+        return quota.least_time_s(requests * accounts)
+    counted = sum(count for kind, count in requests.items() if not quota.kinds or kind in quota.kinds)
+    return quota.least_time_s(counted * accounts)
 
 
 class Receipt:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Bucket, Limits, Window
-from engine.core.plan import Means, Plan, cancel_by_ids, choose, requests_for
+from engine.core.plan import Means, Plan, cancel_by_ids, choose, pays_to_list_first, requests_for
 from engine.core.quota import Kind, Tier, Tokens
 
 TIERS = {
@@ -131,6 +131,29 @@ def test_a_floored_tier_is_not_locked_out():
     tactic = choose([Kind.CANCEL_ALL], 5000, means("elite"))
 
     assert (0.0, pytest.approx(1 / 1200)) == (tactic.balance, tactic.locked_out_s)
+
+
+def test_many_accounts_do_not_queue_for_what_each_alone_would_take():
+    """Where a run's accounts would wait for each other's mass cancels, they list first, and few orders go by id."""
+    windows = (
+        Window(250, 10.0, kinds=frozenset({Kind.CANCEL_ALL})),
+        Window(2000, 10.0, kinds=frozenset({Kind.CANCEL_MANY})),
+        Window(500, 10.0, kinds=frozenset({Kind.LIST})),
+    )
+    limits = Limits(per_venue=windows, tokens=Tokens(tiers=TIERS, tier="standard"))
+
+    def of(accounts):
+        return Means(limits=limits, most_ids=1000, tier=TIERS["standard"], balance=120.0, accounts=accounts)
+
+    mass = [Kind.CANCEL_ALL]
+    assert (False, True, False) == (
+        pays_to_list_first(mass, of(250)),
+        pays_to_list_first(mass, of(300)),
+        pays_to_list_first([], of(300)),
+    )
+    assert Kind.CANCEL_MANY is choose(mass, 110, of(300), lists_first=True).kind
+    assert Kind.CANCEL_ALL is choose(mass, 2000, of(300), lists_first=True).kind
+    assert 0.0 == choose(mass, 2000, of(300), lists_first=True).least_time_s
 
 
 def test_few_listed_orders_go_by_id():

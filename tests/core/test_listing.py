@@ -382,3 +382,37 @@ def test_not_found_needs_a_listing_that_agrees(listed, expected):
 
     assert expected is slots.get("a").outcome
     assert drain.is_listing
+
+
+def test_a_listing_of_empty_pages_is_given_up():
+    """A further page may well be empty and name another one; a row of them is not believed, and not followed for ever."""
+    walk, pages = Walk("0"), 0
+    while not walk.is_finished:
+        pages += 1
+        walk.add(Page(next=str(pages)))
+
+    assert pages < 10
+    assert "shows nothing" in walk.problem
+
+
+def test_a_mass_cancel_goes_out_although_nothing_could_be_listed():
+    """Listing first is for the count; where it fails, everything is cancelled all the same, and listed again afterwards."""
+    book = Book(random.Random(1), orders=5, mass=["acts and answers"], lists_first=True)
+    ends = book.drain.failed(take(book.drain), "HTTP 500")
+    job = take(book.drain)
+
+    assert not ends
+    assert isinstance(job, MassJob)
+    book.land(job)
+    book.run()
+    assert ([], True, True) == (book.open, book.drain.verified, book.drain.listing_complete)
+    assert 5 == len(book.slots)
+
+
+def test_a_name_that_is_settled_already_is_no_work():
+    """What a mass cancel's answer says of an order whose fate is settled changes nothing."""
+    book = Book(random.Random(1), orders=0)
+    slot = book.slots.place("a")
+    slot.settle(Outcome.FILLED, 0.0)
+
+    assert book.drain.place_named("a") is None

@@ -200,3 +200,10 @@ def test_the_requests_of_a_whole_cancel_all():
 def test_an_empty_plan_costs_nothing():
     """No accounts, no price."""
     assert (0, 0, 0.0) == (Plan(accounts={}).requests, Plan(accounts={}).tokens, Plan(accounts={}).least_time_s)
+
+
+def test_where_cancels_cost_no_tokens_there_is_no_debt():
+    """Without tokens, a mass cancel is one request, and locks nothing out."""
+    tactic = choose([Kind.CANCEL_ALL], 10, Means(limits=Limits()))
+
+    assert (Kind.CANCEL_ALL, 0, 0, None, 0.0) == (tactic.kind, tactic.tokens, tactic.charged, tactic.balance, tactic.locked_out_s)

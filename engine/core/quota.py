@@ -276,9 +276,9 @@ class Purse:
         return receipt
 
     def ended(self, receipt: Receipt, now_s: float) -> None:
-        """The request is over: answered, lost, or never sent. If it has arrived, the venue's purse refills by now."""
+        """The request is over: answered, lost, or never sent. If it was the last on its way, the venue's purse refills by now."""
         self._open.discard(receipt)
-        if receipt.spent >= self._guessed_since:
+        if receipt.spent >= self._guessed_since and not self._open:
             self._as_of_s = min(self._as_of_s, now_s)
 
     def refund(self, receipt: Receipt, now_s: float) -> None:

@@ -4,7 +4,7 @@ import heapq
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine import ConfigError
@@ -40,7 +40,7 @@ class Venue:
         return True
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=500)
 @given(
     st.lists(
         st.tuples(st.floats(0, 2.0), st.integers(1, 200), st.floats(0, 0.24), st.floats(0, 0.3), st.booleans()),
@@ -49,6 +49,9 @@ class Venue:
     ),
     st.sampled_from(["small", "large"]),
 )
+@example([(0.0, 37, 0.125, 0.0, False), (0.0, 1, 0.0, 0.0, False), (0.5, 114, 0.0, 0.0, False)], "small")
+@example([(0.0, 70, 0.125, 0.0, False), (0.0, 1, 0.0, 0.25, True), (0.25, 61, 0.0, 0.0, False)], "small")
+@example([(0.0, 56, 0.125, 0.0, False), (0.0, 1, 0.0, 0.0, True), (0.25, 75, 0.0, 0.0, False)], "small")
 def test_what_the_purse_allows_the_venue_admits(requests, tier):
     """No request that the purse could pay is refused, whatever its way takes, and whether or not the venue says what is left."""
     ours, venue, now_s = purse(tier), Venue(TIERS[tier]), 0.0

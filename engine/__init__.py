@@ -4,10 +4,10 @@ from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import OrderResult, Outcome
 from engine.core.plan import AccountPlan, Plan, Tactic
 from engine.core.quota import Allowance, Bucket, Kind, Limits, Tier, Tokens, Window
-from engine.core.report import RunReport
+from engine.core.report import Outage, RunReport
 from engine.core.request import Account, Belongs, Scope
 from engine.core.retry import Retry
-from engine.core.summary import CancelSummary
+from engine.core.summary import CancelSummary, Fault
 from engine.errors import (
     ConfigError,
     CredentialError,
@@ -32,11 +32,13 @@ __all__ = [
     "ConfigError",
     "CredentialError",
     "EngineError",
+    "Fault",
     "Kind",
     "Limits",
     "OpenOrder",
     "OrderResult",
     "OrderState",
+    "Outage",
     "Outcome",
     "Plan",
     "Progress",

@@ -28,13 +28,13 @@ from engine.core.summary import CancelSummary
 from engine.core.work import Drain
 from engine.errors import ConfigError, TransportError, VenueError
 from engine.log import new_log
-from engine.pacing import Lane, Lanes
+from engine.pacing import Lanes
 from engine.paging import walk_open_orders
 from engine.planning import means_of, plan_account
 from engine.progress import AccountCall, Progress
 from engine.resolving import read_until_known
 from engine.scheduling import Pull
-from engine.sending import Sender, VenueClock
+from engine.sending import Route, Sender, VenueClock
 from engine.venues.base import Transport, Venue
 from engine.venues.http import HttpTransport
 
@@ -45,12 +45,12 @@ Rank = Callable[[OpenOrder], Any]
 
 
 class CancelEngine:
-    """Takes resting orders off the book of a venue, and says what became of each.
+    """Takes resting orders off the books of venues, and says what became of each.
 
     Safe to use from many tasks of one event loop; one pool of connections and one set of limits serve all of its calls.
 
     Args:
-        venue: Where the orders rest, such as `Opinion()`.
+        venues: Where the orders rest, such as `Opinion()`; with several, each account names its own.
         transport: What moves the bytes; over HTTP unless given. One that is given is not closed.
         retry: How often, how long.
         in_flight: Most requests on their way for one account.
@@ -65,8 +65,7 @@ class CancelEngine:
 
     def __init__(
         self,
-        venue: Venue,
-        *,
+        *venues: Venue,
         transport: Transport | None = None,
         retry: Retry | None = None,
         in_flight: int = 64,
@@ -80,16 +79,19 @@ class CancelEngine:
                 raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r}")
         if not 0 <= grace_s < math.inf:
             raise ConfigError(f"grace_s must not be negative, not {grace_s!r}")
-        self._venue = venue
+        self._retry = retry or Retry()
+        self._routes = {venue.name: self._new_route(venue, wall_clock) for venue in venues}
+        if not venues or len(self._routes) < len(venues):
+            raise ConfigError(f"an engine needs venues, each of them once, not ({', '.join(venue.name for venue in venues)})")
         self._transport = transport
         self._owns_transport = transport is None
-        self._retry = retry or Retry()
         self._in_flight = in_flight
         self._active_accounts = active_accounts
         self._grace_s = grace_s
         self._roll = (dice or random.Random()).random  # noqa: S311  # spreads waits; guards nothing
-        self._lanes = Lanes(venue.limits, retry=self._retry, most_ids=venue.most_ids)
-        self._clock = VenueClock(wall_clock)
+
+    def _new_route(self, venue: Venue, wall_clock: Callable[[], float]) -> Route:
+        return Route(venue, Lanes(venue.limits, retry=self._retry, most_ids=venue.most_ids), VenueClock(wall_clock))
 
     async def __aenter__(self) -> Self:
         if self._transport is None:
@@ -132,16 +134,17 @@ class CancelEngine:
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
-        slots = Slots(map(self._venue.plain_id, checked_ids(order_ids)))
-        wanted = Scope(order_ids=frozenset(slot.order_id for slot in slots))
-        for slot in slots:
-            problem = self._venue.problem_of(slot.order_id)
-            if problem is not None:
-                slot.bar(problem, anyio.current_time())
-        known = [slot for slot in slots if not slot.is_barred]
+        ids = checked_ids(order_ids)
 
-        def new_work(lane: Lane) -> tuple[Slots, Drain]:
-            return slots, self._new_drain(lane, slots, wanted, known=known, proves=verify)
+        def new_work(sender: Sender) -> tuple[Slots, Drain]:
+            slots = Slots(map(sender.venue.plain_id, ids))
+            for slot in slots:
+                problem = sender.venue.problem_of(slot.order_id)
+                if problem is not None:
+                    slot.bar(problem, anyio.current_time())
+            known = [slot for slot in slots if not slot.is_barred]
+            wanted = Scope(order_ids=frozenset(slot.order_id for slot in slots))
+            return slots, self._new_drain(sender, slots, wanted, known=known, proves=verify)
 
         report = await self._call([account], EVERYTHING, new_work, deadline_s, progress)
         return report.accounts[account.name]
@@ -196,9 +199,9 @@ class CancelEngine:
 
         accounts = list(accounts)
 
-        def new_work(lane: Lane) -> tuple[Slots, Drain]:
+        def new_work(sender: Sender) -> tuple[Slots, Drain]:
             slots = Slots()
-            return slots, self._new_drain(lane, slots, scope, accounts=len(accounts), lists_first=lists_first, rank=priority)
+            return slots, self._new_drain(sender, slots, scope, accounts=len(accounts), lists_first=lists_first, rank=priority)
 
         return await self._call(accounts, scope, new_work, deadline_s, progress)
 
@@ -258,7 +261,7 @@ class CancelEngine:
                     raise TransportError(words, sent=True, code="deadline")
                 if order is None:
                     return
-                if self._venue.belongs(scope, order) is Belongs.IN:
+                if sender.venue.belongs(scope, order) is Belongs.IN:
                     yield order
 
     async def get_order(self, account: Account, order_id: str, *, deadline_s: float | None = None) -> OpenOrder | None:
@@ -286,7 +289,7 @@ class CancelEngine:
         self,
         accounts: list[Account],
         scope: Scope,
-        new_work: Callable[[Lane], tuple[Slots, Drain]],
+        new_work: Callable[[Sender], tuple[Slots, Drain]],
         deadline_s: float | None,
         progress: Progress | None,
     ) -> RunReport:
@@ -296,7 +299,7 @@ class CancelEngine:
         run_id = uuid.uuid4().hex[:12]
         log = new_log(run_id=run_id)
         senders = [self._sender(account, log, reads_only=False) for account in accounts]
-        parts = [AccountCall(sender.account, sender, *new_work(sender.lane)) for sender in senders]
+        parts = [AccountCall(sender.account, sender, *new_work(sender)) for sender in senders]
         progress = progress or Progress()
         stop: str | None = "the calling task was cancelled"
         try:
@@ -333,7 +336,7 @@ class CancelEngine:
 
     def _new_drain(
         self,
-        lane: Lane,
+        sender: Sender,
         slots: Slots,
         scope: Scope,
         *,
@@ -343,7 +346,7 @@ class CancelEngine:
         lists_first: bool = False,
         rank: Rank | None = None,
     ) -> Drain:
-        venue = self._venue
+        venue, lane = sender.venue, sender.lane
         mass_cancels = venue.mass_cancels(scope)
         windows = [quota.requests for quota in venue.limits.per_account if isinstance(quota, Window)]
         lists_first = lists_first or pays_to_list_first(mass_cancels, means_of(venue, lane, accounts=accounts))
@@ -370,9 +373,25 @@ class CancelEngine:
     def _sender(self, account: Account, log: Any, *, reads_only: bool = True) -> Sender:
         if self._transport is None:
             raise ConfigError("the engine is not open: use `async with CancelEngine(...) as engine`")
-        lane = self._lanes.of(self._venue.identity(account))
+        route = self._route_of(account)
         grace_s = None if reads_only else self._grace_s
-        return Sender(self._venue, account, lane, self._transport, clock=self._clock, grace_s=grace_s, log=log)
+        return Sender(route, account, self._transport, grace_s=grace_s, log=log)
+
+    def _route_of(self, account: Account) -> Route:
+        """The way to the account's venue.
+
+        Raises:
+            ConfigError: this engine does not hold it, or it is not clear which of several it is.
+        """
+        name = account.venue
+        if name is None and len(self._routes) == 1:
+            return next(iter(self._routes.values()))
+        held = ", ".join(self._routes)
+        if name is None:
+            raise ConfigError(f"account {account.name!r} does not say its venue, and this engine holds {held}")
+        if name not in self._routes:
+            raise ConfigError(f"account {account.name!r} is for {name}, and this engine holds {held}")
+        return self._routes[name]
 
     def _checked(self, accounts: list[Account], scope: Scope | None = None) -> list[Account]:
         """The accounts, if this engine can use them and the scope.
@@ -388,8 +407,6 @@ class CancelEngine:
                 raise ConfigError(f"an account must be an Account, not {type(account).__name__}")
             if account.name in names:
                 raise ConfigError(f"two accounts are named {account.name!r}; the report could not tell them apart")
-            if account.venue not in (None, self._venue.name):
-                raise ConfigError(f"account {account.name!r} is for {account.venue}, and this engine holds {self._venue.name}")
             names.add(account.name)
-            self._venue.check(account, scope)
+            self._route_of(account).venue.check(account, scope)
         return accounts

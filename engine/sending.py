@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import anyio
@@ -17,7 +18,7 @@ from engine.core.quota import Kind
 from engine.core.request import Account
 from engine.errors import ClockError, CredentialError, ThrottledError, TransportError, VenueError
 from engine.log import wants_debug
-from engine.pacing import Lane, Turn
+from engine.pacing import Lanes, Turn
 from engine.venues.base import HttpAnswer, HttpRequest, Transport, Venue
 
 T = TypeVar("T")
@@ -60,10 +61,22 @@ class VenueClock:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way to one venue, shared by all calls of an engine: the venue, the lanes of its accounts, and its clock."""
+
+    venue: Venue
+    lanes: Lanes
+    clock: VenueClock
+
+
 class Sender:
     """One account's requests in one call.
 
     Args:
+        route: To the account's venue.
+        account: Whose requests.
+        transport: What moves the bytes.
         grace_s: How long an answer on its way is waited for after a stop; None for calls that only read, and lose nothing.
 
     Attributes:
@@ -72,20 +85,19 @@ class Sender:
 
     def __init__(
         self,
-        venue: Venue,
+        route: Route,
         account: Account,
-        lane: Lane,
         transport: Transport,
         *,
-        clock: VenueClock,
         grace_s: float | None,
         log: Any,
     ) -> None:
+        venue = route.venue
         self.venue = venue
         self.account = account
-        self.lane = lane
+        self.lane = route.lanes.of(venue.identity(account))
         self.requests = 0
-        self._clock = clock
+        self._clock = route.clock
         self._transport = transport
         self._grace_s = grace_s
         self._log = log

@@ -12,17 +12,42 @@ from engine.core.summary import CancelSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A time in which a venue gave no usable answer to anybody, as all accounts together saw it.
+
+    Attributes:
+        venue: Name of the venue.
+        began_s: Seconds from the call to its first failure; 0 where it had begun before.
+        ended_s: Seconds from the call to the first usable answer after it, or None if there was none.
+        text: The failure, in words.
+        probes: Requests that were sent to find out whether it was over.
+    """
+
+    venue: str
+    began_s: float
+    ended_s: float | None
+    text: str
+    probes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """The fates of all orders of all accounts of one run.
 
     Attributes:
         run_id: Names the run in logs and reports.
         accounts: Name to summary, in input order.
+        started_at: When the call was made, in Unix seconds, or None.
+        stop: What ended the run early, in words, or None.
+        outages: Times in which a venue was down for all, in the order in which they began.
         elapsed_s: Seconds from the call to this report.
     """
 
     run_id: str
     accounts: Mapping[str, CancelSummary]
+    started_at: float | None = None
+    stop: str | None = None
+    outages: tuple[Outage, ...] = ()
     elapsed_s: float = 0.0
 
     @property

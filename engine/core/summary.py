@@ -5,10 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from engine.core.outcome import OrderResult, Outcome, rounded
 from engine.core.request import Belongs
+
+
+class Fault(StrEnum):
+    """What stopped an account early, for programs; the words beside it are for people."""
+
+    CREDENTIALS = "credentials"
+    """The venue refuses the key, or the place that the requests come from."""
+    ALLOWANCE = "allowance"
+    """The day's allowance of cancels is used up."""
+    LISTING = "listing"
+    """Its open orders could not be listed, and nothing else was left to do."""
+    PACE = "pace"
+    """The venue refused its requests for their pace, too often in a row."""
+    UNREACHABLE = "unreachable"
+    """The venue gave no usable answer, for too long."""
+    INTERNAL = "internal"
+    """A mistake in the engine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +35,7 @@ class CancelSummary:
 
     Attributes:
         account: Name of the account.
+        venue: Name of its venue.
         results: One for every order: in input order, or in the order in which the run found them.
         listing_complete: False if the open orders could not be listed to the end, so that some may have gone unseen. True where
             no listing was asked for.
@@ -24,6 +43,7 @@ class CancelSummary:
         verified: Whether a complete listing, read after the last cancel was answered, showed nothing left in scope. None where
             no listing was asked for.
         fault: Why the account stopped early, in words, or None.
+        fault_code: The same as one of a few words, or None.
         is_finished: Whether the account's part of the call is over; False only in what a `Progress` shows of a call under way.
         left: Orders that were listed and not touched, each with the reason.
         is_uncounted: Whether the answer to a mass cancel was lost, so that orders which it cancelled, and which nobody had listed
@@ -31,20 +51,26 @@ class CancelSummary:
         locked_out_s: Seconds from this summary on in which the venue admits no cancel of this account, as far as is known: what
             a mass cancel cancelled is charged afterwards.
         requests: Requests sent, of all kinds.
+        waited_s: Seconds in which its next request was ready and waited for the limits, its own and the shared ones.
+        wire_s: Seconds that its requests were on their way, each counted on its own, so that they may add up to more than passed.
         elapsed_s: Seconds from the call to this summary.
     """
 
     account: str
+    venue: str = ""
     results: Sequence[OrderResult] = ()
     listing_complete: bool = True
     listing_error: str | None = None
     verified: bool | None = None
     fault: str | None = None
+    fault_code: Fault | None = None
     is_finished: bool = True
     left: Mapping[str, Belongs] = field(default_factory=dict)
     is_uncounted: bool = False
     locked_out_s: float = 0.0
     requests: int = 0
+    waited_s: float = 0.0
+    wire_s: float = 0.0
     elapsed_s: float = 0.0
 
     @property
@@ -87,6 +113,7 @@ class CancelSummary:
             "failed": self.failed,
             "results": [result.to_dict() for result in self.results],
             "account": self.account,
+            "venue": self.venue,
             "total": self.total,
             "at_risk": self.at_risk,
             "by_outcome": {outcome.value: count for outcome, count in self.by_outcome.items()},
@@ -94,10 +121,13 @@ class CancelSummary:
             "listing_error": self.listing_error,
             "verified": self.verified,
             "fault": self.fault,
+            "fault_code": None if self.fault_code is None else self.fault_code.value,
             "left": {reason.value: by_reason[reason] for reason in Belongs if by_reason[reason]},
             "left_unclear": {order_id: why.value for order_id, why in self.left.items() if why is not Belongs.OUT},
             "is_uncounted": self.is_uncounted,
             "locked_out_s": rounded(self.locked_out_s),
             "requests": self.requests,
+            "waited_s": rounded(self.waited_s),
+            "wire_s": rounded(self.wire_s),
             "elapsed_s": rounded(self.elapsed_s),
         }

@@ -3,6 +3,7 @@
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import OrderResult, Outcome
 from engine.core.plan import AccountPlan, Plan, Tactic
+from engine.core.priority import largest, oldest
 from engine.core.quota import Allowance, Bucket, Kind, Limits, Tier, Tokens, Window
 from engine.core.report import Outage, RunReport
 from engine.core.request import Account, Belongs, Scope
@@ -55,4 +56,6 @@ __all__ = [
     "VenueError",
     "Window",
     "WireError",
+    "largest",
+    "oldest",
 ]

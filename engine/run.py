@@ -156,6 +156,7 @@ class CancelEngine:
         *,
         lists_first: bool = False,
         priority: Rank | None = None,
+        settle_s: float | None = None,
         deadline_s: float | None = None,
         progress: Progress | None = None,
     ) -> CancelSummary:
@@ -168,6 +169,7 @@ class CancelEngine:
                 venue has a mass cancel of its own, which names only what it cancelled.
             priority: A rank for an order, such as its notional; orders that are cancelled by id go largest first. They are listed
                 before the first cancel then.
+            settle_s: Lists a second time after this pause, for orders that were in flight when the job began.
             deadline_s: Come back by then with what is known.
             progress: A fresh one, to watch the call and to stop it.
 
@@ -175,7 +177,13 @@ class CancelEngine:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
         report = await self.mass_cancel(
-            [account], scope, lists_first=lists_first, priority=priority, deadline_s=deadline_s, progress=progress
+            [account],
+            scope,
+            lists_first=lists_first,
+            priority=priority,
+            settle_s=settle_s,
+            deadline_s=deadline_s,
+            progress=progress,
         )
         return report.accounts[account.name]
 
@@ -186,6 +194,7 @@ class CancelEngine:
         *,
         lists_first: bool = False,
         priority: Rank | None = None,
+        settle_s: float | None = None,
         deadline_s: float | None = None,
         progress: Progress | None = None,
     ) -> RunReport:
@@ -196,6 +205,7 @@ class CancelEngine:
         """
         if priority is not None and not callable(priority):
             raise ConfigError("priority must be a function of one OpenOrder, such as `lambda order: order.notional`")
+        checked_seconds("settle_s", settle_s)
 
         accounts = list(accounts)
 

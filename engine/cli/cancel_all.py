@@ -9,14 +9,16 @@ import click
 
 from engine.cli.accounts import Wanted, account_options, in_words, scope_options
 from engine.cli.output import AT_RISK, CLEAN, clean, stdout_console
-from engine.cli.priorities import PRIORITIES
 from engine.cli.running import print_document, print_result, print_verdict, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_plan, say_run
 from engine.core.plan import Plan
+from engine.core.priority import largest, oldest
 from engine.core.request import Scope
 from engine.errors import ConfigError
 from engine.run import CancelEngine
+
+PRIORITIES = {"largest": largest, "oldest": oldest}
 
 
 @click.command("cancel-all", short_help="Cancel every open order in scope, and prove it.")

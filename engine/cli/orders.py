@@ -87,7 +87,7 @@ async def _read(engine: CancelEngine, wanted: Wanted, account: Account, scope: S
             belongs = wanted.venue.belongs(scope, order)
             if belongs is Belongs.IN:
                 listing.orders.append(order)
-            elif belongs is not Belongs.OUT:
+            elif not belongs.is_clear:
                 listing.unclear[order.order_id] = belongs
         listing.error = None
     except VenueError as error:

@@ -248,6 +248,11 @@ class Plan:
         return sum(plan.tactic.tokens + plan.tactic.charged for plan in self.accounts.values() if plan.tactic is not None)
 
     @property
+    def notional(self) -> Decimal:
+        """What the orders in scope rest for, in the quote currency, as far as the venues said."""
+        return sum((plan.notional for plan in self.accounts.values()), Decimal(0))
+
+    @property
     def least_time_s(self) -> float:
         """Seconds that the limits leave no way around; accounts go side by side."""
         return max((plan.least_time_s for plan in self.accounts.values()), default=0.0)
@@ -264,6 +269,7 @@ class Plan:
             "total": self.total,
             "requests": self.requests,
             "tokens": self.tokens,
+            "notional": str(self.notional),
             "least_time_s": rounded(self.least_time_s),
             "listing_complete": self.listing_complete,
             "accounts": {name: plan.to_dict() for name, plan in self.accounts.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,15 +21,23 @@ class Account:
         name: The label; never the key.
         credentials: What the account's venue needs, such as an `OpinionKey`. Not part of the repr.
         venue: Name of the venue, needed only where an engine holds several.
+        weight: Its share of what accounts take turns for, relative to others.
+
+    Raises:
+        ConfigError: the name is blank, or the weight no positive, finite number.
     """
 
     name: str
     credentials: Any = field(repr=False)
     venue: str | None = None
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise ConfigError(f"an account needs a name that is not blank, not {self.name!r}")
+        weight = self.weight
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= sys.float_info.max:
+            raise ConfigError(f"the weight of account {self.name!r} must be a positive number, such as 2, not {weight!r}")
 
 
 class Belongs(StrEnum):
@@ -36,10 +45,16 @@ class Belongs(StrEnum):
 
     IN = "in scope"
     OUT = "out of scope"
+    EXCLUDED = "excluded by id"
     SIDE_UNKNOWN = "side not established"
     MARKET_UNKNOWN = "market not established"
     ASSET_UNKNOWN = "asset not established"
     UNDECIDED = "where= raised an error"
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is established that the order is meant, or is not meant."""
+        return self in (Belongs.IN, Belongs.OUT, Belongs.EXCLUDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +67,7 @@ class Scope:
         side: Side of the book.
         order_ids: Only these ids.
         where: Any predicate on the listed order. An order on which it raises an error is left alone and reported.
+        except_ids: None of these ids, whatever else holds. They are spelled as the venue lists them.
 
     Raises:
         ConfigError: a condition has the wrong type or is blank.
@@ -62,6 +78,7 @@ class Scope:
     side: Side | None = None
     order_ids: Iterable[str] | None = None
     where: Callable[[OpenOrder], bool] | None = None
+    except_ids: Iterable[str] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "market", _id_text("market", self.market))
@@ -70,6 +87,8 @@ class Scope:
             object.__setattr__(self, "side", _side(self.side))
         if self.order_ids is not None:
             object.__setattr__(self, "order_ids", frozenset(checked_ids(self.order_ids)))
+        if self.except_ids is not None:
+            object.__setattr__(self, "except_ids", frozenset(checked_ids(self.except_ids)))
         if self.where is not None and not callable(self.where):
             raise ConfigError("where must be a function of one OpenOrder")
 
@@ -78,6 +97,8 @@ class Scope:
 
         `markets` are the ids by which the venue lets this order's market be named; without it, only its own.
         """
+        if self.except_ids is not None and order.order_id in self.except_ids:
+            return Belongs.EXCLUDED
         names = (order.market,) if markets is None else tuple(markets)
         if self.order_ids is not None and order.order_id not in self.order_ids:
             return Belongs.OUT

@@ -123,7 +123,7 @@ class CancelSummary:
             "fault": self.fault,
             "fault_code": None if self.fault_code is None else self.fault_code.value,
             "left": {reason.value: by_reason[reason] for reason in Belongs if by_reason[reason]},
-            "left_unclear": {order_id: why.value for order_id, why in self.left.items() if why is not Belongs.OUT},
+            "left_unclear": {order_id: why.value for order_id, why in self.left.items() if not why.is_clear},
             "is_uncounted": self.is_uncounted,
             "locked_out_s": rounded(self.locked_out_s),
             "requests": self.requests,

@@ -470,7 +470,7 @@ class Drain:
             return
         self.listing_error = None
         self.listing_complete = True
-        self.verified = self._stuck == 0 and all(why is Belongs.OUT for why in self.left.values())
+        self.verified = self._stuck == 0 and all(why.is_clear for why in self.left.values())
         self.is_finished = True
 
     def _doubt(self, problem: str) -> None:

@@ -95,6 +95,10 @@ class Polymarket:
                 problem = "the venue lists hex digits in lower case"
             if problem is not None:
                 raise ConfigError(f"order id {order_id!r} of the scope can match nothing: {problem}")
+        for order_id in scope.except_ids or ():
+            # Ids of another venue may stand beside ours; one that would protect nothing for its spelling alone must not.
+            if wire.plain_id(order_id) != order_id:
+                raise ConfigError(f"excepted order id {order_id!r} can match nothing: the venue lists hex digits in lower case")
 
     def plain_id(self, order_id: str) -> str:
         """The id with its hex digits in lower case, as the venue writes them."""
@@ -122,7 +126,7 @@ class Polymarket:
 
     def mass_cancels(self, scope: Scope) -> tuple[Kind, ...]:
         """Cancel-all for every order of the key; one market, or one asset; nothing for what the venue cannot express."""
-        if scope.side is not None or scope.order_ids is not None or scope.where is not None:
+        if scope.side is not None or scope.order_ids is not None or scope.where is not None or scope.except_ids:
             return ()
         if scope.market is None and scope.asset is None:
             return (Kind.CANCEL_ALL,)

@@ -86,7 +86,8 @@ def test_the_secret_parts_of_a_key_are_named_and_never_shown():
 @pytest.mark.parametrize(
     "scope",
     [Scope(), Scope(market=MARKET), Scope(market=MARKET.upper()), Scope(market=SHORT), Scope(market=LONG), Scope(asset=ASSET),
-     Scope(asset=5), Scope(market=MARKET, asset=ASSET, side=Side.BUY), Scope(order_ids=[ORDER_ID])],
+     Scope(asset=5), Scope(market=MARKET, asset=ASSET, side=Side.BUY), Scope(order_ids=[ORDER_ID]),
+     Scope(except_ids=[ORDER_ID, "an-id-of-another-venue"])],
     ids=repr,
 )  # fmt: skip
 def test_conditions_that_can_match_are_taken(scope):
@@ -98,7 +99,8 @@ def test_conditions_that_can_match_are_taken(scope):
     "scope",
     [Scope(market="123"), Scope(market=MARKET + "0"), Scope(market="0x03" + "ab" * 30), Scope(market=ASSET), Scope(asset="yes"),
      Scope(asset=MARKET), Scope(asset="0"), Scope(asset="007"), Scope(asset="1" * 79), Scope(asset="-5"), Scope(asset="٣"),
-     Scope(order_ids=["order-1"]), Scope(order_ids=[ORDER_ID, ORDER_ID.replace("a", "A")])],
+     Scope(order_ids=["order-1"]), Scope(order_ids=[ORDER_ID, ORDER_ID.replace("a", "A")]),
+     Scope(except_ids=[ORDER_ID.replace("a", "A")])],
     ids=repr,
 )  # fmt: skip
 def test_conditions_that_can_match_nothing_are_refused(scope):
@@ -184,6 +186,9 @@ WHERE = lambda _order: True  # noqa: E731  # one and the same for all cases
         (Scope(order_ids=[ORDER_ID]), (), ()),
         (Scope(order_ids=[]), (), ()),
         (Scope(where=WHERE), (), ()),
+        (Scope(except_ids=[ORDER_ID]), (), ()),
+        (Scope(except_ids=[]), (Kind.CANCEL_ALL,), (Kind.CANCEL_ALL,)),
+        (Scope(market=MARKET, except_ids=[ORDER_ID]), (), ()),
         (Scope(market=MARKET, side=Side.BUY), (), ()),
         (Scope(asset=ASSET, where=WHERE), (), ()),
         (Scope(market=MARKET, asset=ASSET, order_ids=[ORDER_ID]), (), ()),
@@ -202,6 +207,7 @@ SCOPES = st.builds(
     side=st.none() | st.just(Side.BUY),
     order_ids=st.none() | st.just([ORDER_ID]),
     where=st.none() | st.just(WHERE),
+    except_ids=st.none() | st.just([ORDER_ID]),
 )
 
 

@@ -6,9 +6,9 @@ A key is looked up here and nowhere else, and no message shows one. A venue is o
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +17,7 @@ from typing import Any
 
 from engine.core.quota import Allowance, Limits, Window
 from engine.core.request import Account
+from engine.csv_rows import read_rows
 from engine.errors import ConfigError
 from engine.venues import opinion, polymarket
 from engine.venues.base import Venue
@@ -142,18 +143,25 @@ class AccountRow:
     name: str
     venue: str | None
     keys: Mapping[str, str] = field(repr=False)
+    weight: float = 1
 
 
 def read_accounts(
-    path: Path | None, *, environment: Mapping[str, str], venue: str | None = None, only: Collection[str] = ()
-) -> tuple[str, list[Account]]:
-    """The venue, and its accounts in the order of the file; without a file, the one of the environment.
+    path: Path | None,
+    *,
+    environment: Mapping[str, str],
+    venue: str | None = None,
+    only: Collection[str] = (),
+    exclude: Collection[str] = (),
+) -> list[Account]:
+    """The accounts in the order of the file, each with its venue; without a file, the one of the environment.
 
     Args:
         path: The accounts file, or None.
         environment: Where `env:NAME` is looked up.
-        venue: Which venue; None takes the one that the accounts name.
-        only: Names to choose; empty for all accounts of the venue.
+        venue: The accounts of this venue alone; None takes each at the venue that it names.
+        only: Names to choose; empty for all.
+        exclude: Names to leave out.
 
     Raises:
         ConfigError: anything in it cannot be used. No message shows a key.
@@ -161,11 +169,10 @@ def read_accounts(
     if venue is not None:
         check_venue(venue)
     rows = _environment_rows(environment, venue) if path is None else _file_rows(path)
-    chosen = venue or _venue_of(rows)
-    mine = [row for row in rows if row.venue in (None, chosen)]
+    mine = [row for row in rows if venue is None or row.venue in (None, venue)]
     if not mine:
-        raise ConfigError(f"no account in {path} is for {chosen}")
-    return chosen, [_account(row, chosen, environment) for row in _picked(mine, only, chosen)]
+        raise ConfigError(f"no account in {path} is for {venue}")
+    return [_account(row, venue or _venue_of(row), environment) for row in _picked(mine, only, exclude, venue)]
 
 
 def check_venue(name: str) -> None:
@@ -216,6 +223,14 @@ def _missing(kind: VenueKind, environment: Mapping[str, str]) -> list[str]:
 
 def _file_rows(path: Path) -> list[AccountRow]:
     text, is_private = _read(path, "the accounts file")
+    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _toml_rows(path, text)
+    _refuse_twins(path, rows)
+    if not is_private and any(_is_literal(row) for row in rows):
+        raise ConfigError(f"{path} holds a key and others may read or change it; run: chmod 600 {path}")
+    return rows
+
+
+def _toml_rows(path: Path, text: str) -> list[AccountRow]:
     table = _parsed(path, text)
     refuse_unknown(f"{path}", table, ("account",))
     entries = table.get("account", [])
@@ -223,27 +238,51 @@ def _file_rows(path: Path) -> list[AccountRow]:
         raise ConfigError(f"{path}: write each account as a table that begins with [[account]]")
     if not entries:
         raise ConfigError(f"{path}: no accounts in it; each begins with [[account]], then name = …, venue = … and its keys")
-    rows = [_row(path, number, entry) for number, entry in enumerate(entries, start=1)]
-    _refuse_twins(path, rows)
-    if not is_private and any(_is_literal(row) for row in rows):
-        raise ConfigError(f"{path} holds a key and others may read or change it; run: chmod 600 {path}")
+    return [_row(f"{path}: account {number}", entry) for number, entry in enumerate(entries, start=1)]
+
+
+def _csv_rows(path: Path, text: str) -> list[AccountRow]:
+    """The same out of a table whose first line names the columns; a weight is a text there."""
+    header, lines = read_rows(f"{path}", text)
+    every_key = dict.fromkeys(key for kind in VENUES.values() for key in kind.variables)
+    known = ("name", "venue", *every_key, "weight")
+    if any(";" in column or "\t" in column for column in header):
+        raise ConfigError(f"{path}: line 1: cells are separated by commas, as in name,venue,api_key")
+    for number, column in enumerate(header, start=1):
+        if column not in known:
+            raise ConfigError(f"{path}: line 1: column {number} is unknown{_nearest_alone(column, known)}")
+    if "name" not in header:
+        raise ConfigError(f"{path}: line 1 must name the columns, such as name,venue,api_key")
+    rows = [_row(f"{path}: line {line}", {**cells, **_weight_of(cells)}) for line, cells in lines]
+    if not rows:
+        raise ConfigError(f"{path}: no accounts in it; each is a line below the one that names the columns")
     return rows
 
 
-def _row(path: Path, number: int, entry: Mapping[str, Any]) -> AccountRow:
-    name = entry.get("name")
-    where = f"{path}: account {number}" + (f" ({name!r})" if isinstance(name, str) else "")
+def _weight_of(cells: Mapping[str, str]) -> dict[str, Any]:
+    """The weight of a line of CSV as a number; a text that is none stays one, and is refused as any other."""
+    try:
+        return {"weight": float(cells["weight"])}
+    except (KeyError, ValueError):
+        return {}
+
+
+def _row(where: str, entry: Mapping[str, Any]) -> AccountRow:
+    name, weight = entry.get("name"), entry.get("weight", 1)
+    where += f" ({name!r})" if isinstance(name, str) else ""
     for key, value in entry.items():
-        if not isinstance(value, str):
+        if key != "weight" and not isinstance(value, str):
             raise ConfigError(f"{where}: {key} must be text in quotes")
     check_name(where, name)
+    if not _is_number(weight) or weight <= 0:
+        raise ConfigError(f"{where}: weight must be a positive number, such as 2")
     venue = entry.get("venue")
     if venue is not None and venue not in VENUES:
-        raise ConfigError(f"{where}: unknown venue {venue!r}{_nearest(venue, VENUES)}")
-    keys = {key: value for key, value in entry.items() if key not in ("name", "venue")}
+        raise ConfigError(f"{where}: unknown venue{_nearest_alone(venue, VENUES)}")
+    keys = {key: value for key, value in entry.items() if key not in ("name", "venue", "weight")}
     kinds = VENUES.values() if venue is None else [VENUES[venue]]
     refuse_unknown(where, keys, dict.fromkeys(key for kind in kinds for key in kind.variables))
-    return AccountRow(str(name), venue, keys)
+    return AccountRow(str(name), venue, keys, weight)
 
 
 def _refuse_twins(path: Path, rows: Iterable[AccountRow]) -> None:
@@ -258,23 +297,26 @@ def _is_literal(row: AccountRow) -> bool:
     return any(key not in PUBLIC_KEYS and not value.startswith(_REFERENCE) for key, value in row.keys.items())
 
 
-def _venue_of(rows: Sequence[AccountRow]) -> str:
-    """The one venue that the accounts name."""
-    named = dict.fromkeys(row.venue for row in rows)
-    chosen = next(iter(named))
-    if len(named) > 1 or chosen is None:
-        raise ConfigError(f"the accounts do not name one venue; choose it with --venue {'|'.join(VENUES)}")
-    check_venue(chosen)
-    return chosen
+def _venue_of(row: AccountRow) -> str:
+    """The venue that the account names."""
+    if row.venue is None:
+        raise ConfigError(f'account {row.name!r} names no venue; write venue = "…" to it, or choose --venue {"|".join(VENUES)}')
+    return row.venue
 
 
-def _picked(rows: Sequence[AccountRow], only: Collection[str], venue: str) -> Sequence[AccountRow]:
-    names = [row.name for row in rows]
-    for name in only:
+def _picked(rows: Sequence[AccountRow], only: Collection[str], exclude: Collection[str], venue: str | None) -> list[AccountRow]:
+    names = {row.name for row in rows}
+    for name in (*only, *exclude):
         if name not in names:
-            shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-            raise ConfigError(f"no account for {venue} is named {name!r}; there are: {shown}")
-    return [row for row in rows if row.name in only] if only else rows
+            shown = ", ".join([row.name for row in rows[:20]]) + (f" and {len(rows) - 20} more" if len(rows) > 20 else "")
+            raise ConfigError(f"no account{f' for {venue}' if venue else ''} is named {name!r}; there are: {shown}")
+    both = [name for name in only if name in exclude]
+    if both:
+        raise ConfigError(f"account {both[0]!r} is both chosen with --only and left out with --exclude")
+    picked = [row for row in rows if (row.name in only or not only) and row.name not in exclude]
+    if not picked:
+        raise ConfigError("--exclude leaves no account")
+    return picked
 
 
 def _account(row: AccountRow, venue: str, environment: Mapping[str, str]) -> Account:
@@ -283,7 +325,7 @@ def _account(row: AccountRow, venue: str, environment: Mapping[str, str]) -> Acc
     refuse_unknown(f"account {row.name!r}, for {venue}", row.keys, kind.variables)
     keys = {key: _looked_up(row, key, environment) for key in kind.variables}
     try:
-        return Account(row.name, kind.credentials(**keys), venue)
+        return Account(row.name, kind.credentials(**keys), venue, row.weight)
     except ConfigError as error:
         raise ConfigError(f"account {row.name!r}: {error}") from error
 
@@ -309,8 +351,8 @@ def _looked_up(row: AccountRow, key: str, environment: Mapping[str, str]) -> str
 # --- settings
 
 
-def read_settings(path: Path | None, venue: str) -> dict[str, Any]:
-    """What a settings file says of the venue; nothing without a file.
+def read_settings(path: Path | None) -> dict[str, dict[str, Any]]:
+    """What a settings file says of each venue; nothing without a file.
 
     Raises:
         ConfigError: the file, or a value in it, cannot be used.
@@ -322,8 +364,7 @@ def read_settings(path: Path | None, venue: str) -> dict[str, Any]:
     refuse_unknown(f"{path}", table, ("venue",))
     venues = _table(f"{path}: venue", table.get("venue", {}))
     refuse_unknown(f"{path}: [venue]", venues, VENUES)
-    checked = {name: checked_table(f"{path}: [venue.{name}]", table, VENUES[name].settings) for name, table in venues.items()}
-    return checked.get(venue, {})
+    return {name: checked_table(f"{path}: [venue.{name}]", table, VENUES[name].settings) for name, table in venues.items()}
 
 
 def open_venue(name: str, settings: Mapping[str, Any], *, builder: bool = False, base_url: str | None = None) -> Venue:
@@ -381,6 +422,12 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
 
 
+def _nearest_alone(word: str, known: Iterable[str]) -> str:
+    """The same for a word that may be a key in the wrong place: it is shown only where it is near a known one."""
+    near = _nearest(word, known)
+    return f" {word!r}{near}" if "did you mean" in near else near
+
+
 def _table(where: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{where} must be a table")
@@ -388,7 +435,8 @@ def _table(where: str, value: object) -> dict[str, Any]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Compared, because a whole number may be too large to be made a float.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_whole(value: object) -> bool:

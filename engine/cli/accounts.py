@@ -1,9 +1,9 @@
-"""The options that the verbs share, and what they come to: a venue, its accounts, a scope. Reads files and the environment."""
+"""The options that the verbs share, and what they come to: accounts, their venues, a scope. Reads files and the environment."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 import click
 
 from engine.cli.logs import LEVELS, listen
-from engine.cli.output import counted, short_id
+from engine.cli.output import clean, counted, short_id
 from engine.config import VENUES, open_venue, read_accounts, read_settings
 from engine.core.order import Side
-from engine.core.request import Account, Scope, checked_seconds
+from engine.core.request import Account, Scope, checked_ids, checked_seconds
+from engine.errors import ConfigError
 from engine.venues.base import Venue
 
 Verb = Callable[..., int]
@@ -30,21 +31,21 @@ class Wanted:
     """What the shared options come to, checked.
 
     Attributes:
-        venue: Open, with its limits.
-        accounts: In the order of their file.
+        venues: Name to venue, open, with its limits, for every account; in the order of the accounts.
+        accounts: In the order of their file, each with its venue.
         deadline_s: Seconds that the verb may take, or None.
         as_json: Whether stdout holds one JSON document.
     """
 
-    venue: Venue
+    venues: Mapping[str, Venue]
     accounts: list[Account]
     deadline_s: float | None
     as_json: bool
 
     @property
-    def host(self) -> str:
-        """Where the requests go."""
-        return urlsplit(self.venue.base_url).netloc
+    def hosts(self) -> str:
+        """Where the requests go, for a sentence."""
+        return _and(urlsplit(venue.base_url).netloc for venue in self.venues.values())
 
     @property
     def named(self) -> str:
@@ -53,14 +54,25 @@ class Wanted:
         more = len(self.accounts) - MOST_NAMES
         return f"{counted(len(self.accounts), 'account')} ({names}{f' and {more} more' if more > 0 else ''})"
 
+    def venue_of(self, account: Account) -> Venue:
+        """The account's venue."""
+        return self.venues[account.venue or ""]
+
     def check(self, scope: Scope | None = None) -> None:
-        """Refuse what the venue cannot use, before anybody is asked or anything is sent.
+        """Refuse what a venue cannot use, before anybody is asked or anything is sent.
 
         Raises:
-            ConfigError: an account or a condition is not this venue's.
+            ConfigError: an account or a condition is not its venue's.
         """
         for account in self.accounts:
-            self.venue.check(account, scope)
+            try:
+                self.venue_of(account).check(account, scope)
+            except ConfigError as error:
+                if len(self.venues) == 1:
+                    raise
+                raise ConfigError(
+                    f"{error}; the accounts are at {_and(self.venues)}, so choose with --venue or --only"
+                ) from error
 
 
 _LOG_LEVEL = click.option(
@@ -69,21 +81,26 @@ _LOG_LEVEL = click.option(
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, and nothing else there.")
 
 _ACCOUNT_OPTIONS = (
-    click.option("--venue", metavar="|".join(VENUES), help="Where the orders rest; may be left out if the accounts say it."),
-    click.option("--base-url", metavar="URL", help="The venue's address; its production one if left out."),
+    click.option(
+        "--venue",
+        metavar="|".join(VENUES),
+        help="Only the accounts at this venue; if left out, each account at the one that it names.",
+    ),
+    click.option("--base-url", metavar="URL", help="The address of a single venue; its production one if left out."),
     click.option(
         "--accounts",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="TOML file of accounts; without it, the one account whose keys are in the environment: "
+        help="File of accounts, TOML or CSV; without it, the one account whose keys are in the environment: "
         f"{'; or '.join(', '.join(kind.variables.values()) for kind in VENUES.values())}.",
     ),
     click.option("--only", metavar="A,B", multiple=True, help="Only the accounts of these names."),
+    click.option("--exclude", metavar="A,B", multiple=True, help="All accounts but those of these names."),
     click.option(
         "--config",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="TOML file of settings; configs/ explains each venue's.",
+        help="TOML file of settings for every venue; configs/ explains them.",
     ),
     click.option("--builder", is_flag=True, help="Opinion's builder mode: keep within its 2,000 free cancels a day."),
     click.option("--deadline", metavar="SECONDS", type=float, help="Come back by then with what is known."),
@@ -95,6 +112,7 @@ _SCOPE_OPTIONS = (
     click.option("--market", metavar="ID", help="Only orders in this market."),
     click.option("--asset", metavar="A", help="Only orders for this outcome: yes or no at Opinion, a token id at Polymarket."),
     click.option("--side", type=click.Choice(["buy", "sell"], case_sensitive=False), help="Only orders on this side."),
+    click.option("--keep", metavar="ID,ID", multiple=True, help="Orders that are left alone, whatever else is chosen."),
 )
 
 
@@ -115,15 +133,15 @@ def log_option(verb: Verb) -> Verb:
 
 
 def account_options(verb: Verb) -> Verb:
-    """Give the verb all options about venue and accounts; it gets them as one `Wanted`."""
+    """Give the verb all options about accounts and their venues; it gets them as one `Wanted`."""
 
     @wraps(verb)
     def wrapped(*, deadline: float | None, as_json: bool, log_level: str, **others: Any) -> int:
         listen(log_level)
-        chosen = {name: others.pop(name) for name in ("venue", "base_url", "accounts", "only", "config", "builder")}
-        venue, accounts = _open(**chosen)
+        chosen = {name: others.pop(name) for name in ("venue", "base_url", "accounts", "only", "exclude", "config", "builder")}
+        venues, accounts = _open(**chosen)
         deadline_s = checked_seconds("--deadline", deadline)
-        wanted = Wanted(venue=venue, accounts=accounts, deadline_s=deadline_s, as_json=as_json)
+        wanted = Wanted(venues=venues, accounts=accounts, deadline_s=deadline_s, as_json=as_json)
         wanted.check()
         return verb(wanted, **others)
 
@@ -134,8 +152,11 @@ def scope_options(verb: Verb) -> Verb:
     """Give the verb the options about which orders; it gets them as one `Scope`."""
 
     @wraps(verb)
-    def wrapped(wanted: Wanted, *, market: str | None, asset: str | None, side: str | None, **others: Any) -> int:
-        scope = Scope(market=market, asset=asset, side=None if side is None else Side(side.lower()))
+    def wrapped(
+        wanted: Wanted, *, market: str | None, asset: str | None, side: str | None, keep: tuple[str, ...], **others: Any
+    ) -> int:
+        kept = _kept(wanted, _separated("--keep", keep, "order"))
+        scope = Scope(market=market, asset=asset, side=None if side is None else Side(side.lower()), except_ids=kept)
         wanted.check(scope)
         return verb(wanted, scope, **others)
 
@@ -143,19 +164,59 @@ def scope_options(verb: Verb) -> Verb:
 
 
 def _open(
-    *, venue: str | None, base_url: str | None, accounts: Path | None, only: tuple[str, ...], config: Path | None, builder: bool
-) -> tuple[Venue, list[Account]]:
-    names = [name.strip() for text in only for name in text.split(",") if name.strip()]
-    if only and not names:
-        raise click.UsageError("--only names no account", click.get_current_context())
-    chosen, found = read_accounts(accounts, environment=os.environ, venue=venue, only=names)
-    return open_venue(chosen, read_settings(config, chosen), builder=builder, base_url=base_url), found
+    *,
+    venue: str | None,
+    base_url: str | None,
+    accounts: Path | None,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
+    config: Path | None,
+    builder: bool,
+) -> tuple[dict[str, Venue], list[Account]]:
+    chosen, left_out = _separated("--only", only, "account"), _separated("--exclude", exclude, "account")
+    found = read_accounts(accounts, environment=os.environ, venue=venue, only=chosen, exclude=left_out)
+    names = list(dict.fromkeys(account.venue or "" for account in found))
+    for option, is_given in (("--base-url", base_url is not None), ("--builder", builder)):
+        if is_given and len(names) > 1:
+            raise ConfigError(f"{option} is for a single venue, and the accounts are at {_and(names)}; choose one with --venue")
+    settings = read_settings(config)
+    return {name: open_venue(name, settings.get(name, {}), builder=builder, base_url=base_url) for name in names}, found
 
 
 def _with(options: tuple[Callable[[Verb], Verb], ...], verb: Verb) -> Verb:
     for option in reversed(options):
         verb = option(verb)
     return verb
+
+
+def _kept(wanted: Wanted, order_ids: list[str]) -> list[str] | None:
+    """The ids in the spelling of every venue that may list them; a typing error must not let an order go.
+
+    Raises:
+        ConfigError: none of the venues can have an order of such an id.
+    """
+    venues = list(wanted.venues.values())
+    for order_id in checked_ids(order_ids):
+        problems = [problem for venue in venues if (problem := venue.problem_of(order_id)) is not None]
+        if len(problems) == len(venues):
+            raise ConfigError(f"--keep {clean(order_id, longest=80)} would keep nothing: {problems[0]}")
+    return list(dict.fromkeys(venue.plain_id(order_id) for order_id in order_ids for venue in venues)) or None
+
+
+def _separated(option: str, texts: Iterable[str], noun: str) -> list[str]:
+    """What stands between the commas.
+
+    Raises:
+        click.UsageError: the option was given, and nothing stands there.
+    """
+    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
+    if texts and not names:
+        raise click.UsageError(f"{option} names no {noun}", click.get_current_context())
+    return names
+
+
+def _and(names: Iterable[str]) -> str:
+    return " and ".join(names)
 
 
 def in_words(scope: Scope, noun: str = "order", *, in_full: bool = False) -> str:
@@ -170,4 +231,5 @@ def in_words(scope: Scope, noun: str = "order", *, in_full: bool = False) -> str
     words = ["open", noun] if scope.side is None else ["open", str(scope.side), noun]
     words += [] if scope.market is None else ["in market", show(scope.market)]
     words += [] if scope.asset is None else ["for", show(scope.asset)]
+    words += [] if not scope.except_ids else [f"but the {len(list(scope.except_ids)):,} kept"]
     return " ".join(words)

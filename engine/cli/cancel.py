@@ -56,10 +56,11 @@ def _one_account(wanted: Wanted) -> Account:
 
 def _show_plan(wanted: Wanted, account: Account, ids: tuple[str, ...]) -> int:
     """The same document as the dry run of a cancel-all, from the ids alone, and beside it the ids that would not be sent."""
-    problems = {order_id: problem for order_id in ids if (problem := wanted.venue.problem_of(order_id)) is not None}
-    plan = Plan(accounts={account.name: _plan(wanted.venue, account, [each for each in ids if each not in problems])})
+    venue = wanted.venue_of(account)
+    problems = {order_id: problem for order_id in ids if (problem := venue.problem_of(order_id)) is not None}
+    plan = Plan(accounts={account.name: _plan(venue, account, [each for each in ids if each not in problems])})
     sentence = (
-        f"Dry run: would send {counted(plan.requests, 'cancel request')} for {account.name} to {wanted.host}; nothing was sent."
+        f"Dry run: would send {counted(plan.requests, 'cancel request')} for {account.name} to {wanted.hosts}; nothing was sent."
     )
     if problems:
         first, problem = next(iter(problems.items()))

@@ -62,7 +62,7 @@ def cancel_all(wanted: Wanted, scope: Scope, *, lists_first: bool, priority: str
 
 def _show_plan(wanted: Wanted, scope: Scope, *, lists_first: bool) -> int:
     async def make() -> Plan:
-        async with CancelEngine(wanted.venue) as engine:
+        async with CancelEngine(*wanted.venues.values()) as engine:
             return await engine.plan(wanted.accounts, scope, lists_first=lists_first, deadline_s=wanted.deadline_s)
 
     plan = anyio.run(make)
@@ -82,7 +82,7 @@ def _confirm(wanted: Wanted, scope: Scope) -> None:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ConfigError("there is no terminal to ask for confirmation; add --yes to cancel without being asked")
-    question = f"Cancel every {in_words(scope, in_full=True)} of {wanted.named} at {wanted.host}? [y/N] "
+    question = f"Cancel every {in_words(scope, in_full=True)} of {wanted.named} at {wanted.hosts}? [y/N] "
     click.echo(clean(question) + " ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise ConfigError("not confirmed; nothing was sent")

@@ -31,7 +31,7 @@ async def _follow(wanted: Wanted, call: Call) -> RunReport:
     progress = Progress()
     watch = Watch(progress)
     with stopping(watch.stop):
-        async with CancelEngine(wanted.venue) as engine, telling(watch, as_json=wanted.as_json):
+        async with CancelEngine(*wanted.venues.values()) as engine, telling(watch, as_json=wanted.as_json):
             await call(engine, progress)
         return progress.report()
 

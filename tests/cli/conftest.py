@@ -206,3 +206,25 @@ def accounts_file(tmp_path):
         return path
 
     return write
+
+
+class Both:
+    """A simulated Opinion and a simulated Polymarket, with one file of accounts and one of settings for both."""
+
+    def __init__(self, folder: Path, simulate: Any, *flags: object, opinion: Any = (), polymarket: Any = ()) -> None:
+        self.opinion: Simulated = simulate(*flags, *opinion)
+        self.polymarket: Simulated = simulate("--venue", "polymarket", *flags, *polymarket)
+        self.accounts_file = folder / "both.toml"
+        self.settings = folder / "both.settings"
+        texts = (self.opinion.accounts_file.read_text(), self.polymarket.accounts_file.read_text())
+        self.accounts_file.write_text(texts[0].replace("account-", "opinion-") + texts[1].replace("account-", "polymarket-"))
+        self.accounts_file.chmod(0o600)
+        venues = (self.opinion, self.polymarket)
+        self.settings.write_text("".join(f'[venue.{venue.venue}]\nbase_url = "{venue.base_url}"\n' for venue in venues))
+        self.use = ("--accounts", str(self.accounts_file), "--config", str(self.settings))
+
+
+@pytest.fixture
+def both(tmp_path, simulate):
+    """Start a simulator of each venue, with these flags."""
+    return lambda *flags, **more: Both(tmp_path, simulate, *flags, **more)

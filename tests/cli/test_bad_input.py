@@ -43,7 +43,16 @@ FILES = {
     "a secret with a piece missing": (POLYMARKET.replace(SECRET, "abcde"), "a piece missing"),
     "a passphrase with a space": (POLYMARKET.replace(PASSPHRASE, f"a {KEY}"), "passphrase of a Polymarket key must be printable"),
     "a key misspelt for Polymarket": (POLYMARKET.replace("passphrase", "passphrse", 1), "did you mean 'passphrase'?"),
-    "two venues and no choice": (GOOD + GOOD.replace("alice", "bob").replace("opinion", "polymarket"), "--venue"),
+    "no venue among some that have one": (
+        GOOD + f'[[account]]\nname = "bob"\napi_key = "{KEY}"\n',
+        "account 'bob' names no venue",
+    ),
+    "a text for a weight": (f'{GOOD}weight = "{KEY}"\n', "weight must be a positive number"),
+    "no weight": (f"{GOOD}weight = 0\n", "weight must be a positive number"),
+    "a weight without end": (f"{GOOD}weight = inf\n", "weight must be a positive number"),
+    "a weight beyond measure": (f"{GOOD}weight = 1{'0' * 400}\n", "weight must be a positive number"),
+    "a flag for a weight": (f"{GOOD}weight = true\n", "weight must be a positive number"),
+    "a key for a venue": (GOOD.replace("opinion", KEY), "unknown venue; known: opinion, polymarket"),
     "no UTF-8": (GOOD.encode() + b"# \xff\n", "not UTF-8 text (line 5)"),
     "UTF-16": (GOOD.encode("utf-16"), "not UTF-8"),
     "nested without end": ("a = " + "[" * 5000, "not valid TOML"),
@@ -210,6 +219,12 @@ def test_a_bad_command_line_is_one_line(cli, arguments, hint):
         (("--market", " "), "market must be an id"),
         (("--asset", "maybe"), "'yes' or 'no'"),
         (("--only", ","), "--only names no account"),
+        (("--exclude", ","), "--exclude names no account"),
+        (("--exclude", "account-9"), "no account is named 'account-9'; there are: account-1, account-2, account-3"),
+        (("--only", "account-1", "--exclude", "account-1"), "'account-1' is both chosen with --only and left out with --exclude"),
+        (("--exclude", "account-1,account-2", "--exclude", "account-3"), "--exclude leaves no account"),
+        (("--keep", " , "), "--keep names no order"),
+        (("--keep", "a b"), "order id at index 0 holds white space"),
     ],
 )
 def test_a_bad_condition_is_one_line(cli, standing, options, hint):
@@ -281,6 +296,7 @@ POLYMARKET_CONDITIONS = {
     "a market that is none": (("--market", "123"), "market"),
     "a word for an asset": (("--asset", "yes"), "an asset of Polymarket is a token id"),
     "builder mode": (("--builder",), "venue polymarket has no builder mode"),
+    "an id to keep that is none": (("--keep", "0x12"), "--keep 0x12 would keep nothing: an order id of Polymarket is 0x and 64"),
 }
 
 

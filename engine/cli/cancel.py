@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
 from engine.cli.accounts import Wanted, account_options
 from engine.cli.output import AT_RISK, CLEAN, clean, counted, stdout_console
-from engine.cli.running import print_document, print_result, print_verdict, run
+from engine.cli.running import conclude, files_in, print_document, print_result, print_verdict, report_option, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_ids
 from engine.core.order import OpenOrder
@@ -23,8 +24,17 @@ from engine.venues.base import Venue
 @account_options
 @click.option("--verify", is_flag=True, help="List the open orders afterwards, and take up again what is still there.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; sends nothing at all.")
+@report_option
 @click.option("-y", "--yes", is_flag=True, help="Accepted and not needed: ids are chosen already.")
-def cancel(wanted: Wanted, *, order_ids: tuple[str, ...], verify: bool, dry_run: bool, yes: bool) -> int:  # noqa: ARG001  # see its help
+def cancel(
+    wanted: Wanted,
+    *,
+    order_ids: tuple[str, ...],
+    verify: bool,
+    dry_run: bool,
+    report_directory: Path | None,
+    yes: bool,  # noqa: ARG001  # see its help
+) -> int:
     """Cancel these orders of one account, and say what became of each.
 
     \b
@@ -36,6 +46,7 @@ def cancel(wanted: Wanted, *, order_ids: tuple[str, ...], verify: bool, dry_run:
     ids = checked_ids(order_ids)
     if dry_run:
         return _show_plan(wanted, account, ids)
+    files = files_in(report_directory)
     report = run(
         wanted,
         lambda engine, progress: engine.cancel_orders(
@@ -43,9 +54,13 @@ def cancel(wanted: Wanted, *, order_ids: tuple[str, ...], verify: bool, dry_run:
         ),
     )
     summary = report.accounts[account.name]
-    if wanted.as_json:
-        return print_document(summary.to_dict(), say_ids(summary), is_clean=summary.is_clean)
-    return print_result(report, say_ids(summary))
+
+    def show() -> int:
+        if wanted.as_json:
+            return print_document(summary.to_dict(), say_ids(summary), is_clean=summary.is_clean)
+        return print_result(report, say_ids(summary))
+
+    return conclude(report, files, show)
 
 
 def _one_account(wanted: Wanted) -> Account:

@@ -3,37 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import anyio
+import click
 
 from engine.cli.accounts import Wanted
 from engine.cli.live import Watch, telling
 from engine.cli.output import AT_RISK, CLEAN, print_json, print_sentence, stderr_console, stdout_console
+from engine.cli.report_files import ReportFiles
 from engine.cli.signals import stopping
 from engine.cli.tables import BAD, GOOD, print_report
 from engine.core.report import RunReport
 from engine.progress import Progress
 from engine.run import CancelEngine
 
+Look = Callable[[CancelEngine], Awaitable[object]]
 Call = Callable[[CancelEngine, Progress], Awaitable[object]]
 
+report_option = click.option(
+    "--report",
+    "report_directory",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write the report to files in this directory, too.",
+)
 
-def run(wanted: Wanted, call: Call) -> RunReport:
-    """Make the call and give back its report, also when Ctrl-C or SIGTERM stops it.
+
+def run(wanted: Wanted, call: Call, *, look: Look | None = None) -> RunReport:
+    """Make the call and give back its report, also when Ctrl-C or SIGTERM stops it; `look` comes first, with the same engine.
 
     Raises:
-        ConfigError: the request cannot be used; nothing was sent.
+        ConfigError: the request cannot be used; no cancel was sent.
     """
-    return anyio.run(_follow, wanted, call)
+    return anyio.run(_follow, wanted, call, look)
 
 
-async def _follow(wanted: Wanted, call: Call) -> RunReport:
+async def _follow(wanted: Wanted, call: Call, look: Look | None) -> RunReport:
     progress = Progress()
     watch = Watch(progress)
     with stopping(watch.stop):
-        async with CancelEngine(*wanted.venues.values()) as engine, telling(watch, as_json=wanted.as_json):
-            await call(engine, progress)
+        async with CancelEngine(*wanted.venues.values()) as engine:
+            if look is not None:
+                await look(engine)
+            async with telling(watch, as_json=wanted.as_json):
+                await call(engine, progress)
         return progress.report()
+
+
+def files_in(directory: Path | None) -> ReportFiles | None:
+    """Where the report goes beside the terminal.
+
+    Raises:
+        ConfigError: nothing can be written there.
+    """
+    return None if directory is None else ReportFiles.prepare(directory)
+
+
+def conclude(report: RunReport, files: ReportFiles | None, show: Callable[[], int]) -> int:
+    """Write the files, if any, then show the result whatever became of them; give back the exit code."""
+    if files is None:
+        return show()
+    try:
+        words, code = f"report written to {', '.join(map(str, files.write(report)))}", CLEAN
+    except OSError as error:
+        words, code = f"the report could not be written to {files.directory}: {error.strerror or error}", AT_RISK
+    code = max(code, show())
+    print_sentence(stderr_console(), words, style="" if code == CLEAN else BAD)
+    return code
 
 
 def print_verdict(sentence: str, *, is_clean: bool) -> None:

@@ -36,6 +36,20 @@ def stopping(stop: Callable[[], object]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def leaving() -> Iterator[None]:
+    """Let the first signal end the block at once: for a question that holds up the loop, which then hears of nothing."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_DFL),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _leave() -> None:
     """Leave without waiting for anything; a hidden cursor is given back first."""
     words = b"cancel-engine: interrupted twice; what was under way may or may not have reached the venue\n"

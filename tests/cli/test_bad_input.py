@@ -225,6 +225,16 @@ def test_a_bad_command_line_is_one_line(cli, arguments, hint):
         (("--exclude", "account-1,account-2", "--exclude", "account-3"), "--exclude leaves no account"),
         (("--keep", " , "), "--keep names no order"),
         (("--keep", "a b"), "order id at index 0 holds white space"),
+        (("--max-accounts", "0"), "'--max-accounts': 0 is not in the range"),
+        (("--max-orders", "-3"), "'--max-orders': -3 is not in the range"),
+        (("--max-orders", "many"), "'--max-orders': 'many' is not a valid integer"),
+        (("--max-notional", "0"), "--max-notional must be a positive number, such as 2500, not '0'"),
+        (("--max-notional", "much"), "--max-notional must be a positive number"),
+        (("--max-notional", "nan"), "--max-notional must be a positive number"),
+        (("--max-notional", "1e999999"), "--max-notional must be a positive number"),
+        (("--settle", "0"), "--settle must be a positive number of seconds"),
+        (("--settle", "inf"), "--settle must be a positive number of seconds"),
+        (("--report", "/dev/null/reports", "--yes"), "/dev/null/reports"),
     ],
 )
 def test_a_bad_condition_is_one_line(cli, standing, options, hint):

@@ -1,92 +1,17 @@
 """The command at a terminal, 80 columns wide: questions, the live display, Ctrl-C from the keyboard."""
 
-import fcntl
 import os
 import pty
 import re
-import select
-import struct
 import subprocess
 import sys
-import termios
 import time
 
 import pytest
 
 from engine.cli.output import clean
-from engine.config import VENUES
 
 PATIENCE_S = 20.0
-KEYS = [variable for kind in VENUES.values() for variable in (*kind.variables.values(), kind.private_key)]
-
-
-class Terminal:
-    """One command with a terminal of its own as stdin, stdout and stderr."""
-
-    def __init__(self, arguments, *, columns=80, term="xterm-256color", **more):
-        self.shown = b""
-        self._mine, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        unwanted = (*KEYS, "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
-        # A process becomes the master of its terminal in the child itself: Ctrl-C is then its signal.
-        begin = "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from engine.cli import main; sys.exit(main())"
-        environment = {name: value for name, value in os.environ.items() if name not in unwanted} | {"TERM": term} | more
-
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", begin, *map(str, arguments)],
-            stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
-        )  # fmt: skip
-        os.close(theirs)
-
-    def read_until(self, words=None):
-        """Read until the words have been shown, or to the end."""
-        end_s = time.monotonic() + PATIENCE_S
-        while words is None or words.encode() not in self.shown:
-            ready, _, _ = select.select([self._mine], [], [], max(0, end_s - time.monotonic()))
-            assert ready, self.text
-            try:
-                chunk = os.read(self._mine, 65536)
-            except OSError:  # the other side is gone
-                chunk = b""
-            if not chunk:
-                assert words is None, self.text
-                return
-            self.shown += chunk
-
-    def type(self, keys):
-        """Type these keys."""
-        os.write(self._mine, keys.encode())
-
-    def end(self):
-        """Wait for the end; gives the exit code."""
-        self.read_until()
-        return self.process.wait(timeout=PATIENCE_S)
-
-    def close(self):
-        """Leave nothing behind."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self._mine)
-
-    @property
-    def text(self):
-        """What was shown, without colours and cursor movements."""
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.shown.decode()).replace("\r\n", "\n")
-
-
-@pytest.fixture
-def terminal():
-    """Open terminals; all are closed in the end."""
-    opened = []
-
-    def start(*arguments, **options):
-        opened.append(Terminal(arguments, **options))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.close()
 
 
 def test_cancelling_everything_is_asked_first(terminal, cli, simulate):

@@ -67,9 +67,10 @@ async def confirm_plan(engine: CancelEngine, wanted: Wanted, scope: Scope, bound
     excesses = bounds.exceeded_by_plan(plan)
     if not excesses:
         return None if wanted.deadline_s is None else max(wanted.deadline_s - (anyio.current_time() - began_s), LEAST_S)
-    if _has_terminal():
-        print_plan(stderr_console(), plan, title="What would be cancelled")
-    _confirm_numbers(excesses, f"{wanted.named} at {wanted.hosts}", sent="no cancel")
+    with leaving():
+        if _has_terminal():
+            print_plan(stderr_console(), plan, title="What would be cancelled")
+        _confirm_numbers(excesses, f"{wanted.named} at {wanted.hosts}", sent="no cancel")
     return wanted.deadline_s
 
 
@@ -93,5 +94,4 @@ def _has_terminal() -> bool:
 
 def _ask(question: str) -> str:
     click.echo(clean(question) + " ", nl=False, err=True)
-    with leaving():
-        return sys.stdin.readline().strip()
+    return sys.stdin.readline().strip()

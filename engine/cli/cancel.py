@@ -80,7 +80,7 @@ def _plan(venue: Venue, account: Account, order_ids: Iterable[str]) -> AccountPl
     return AccountPlan(
         account=account.name,
         orders=orders,
-        requests=tactic.requests,
+        by_kind={tactic.kind: tactic.requests},
         least_time_s=tactic.least_time_s,
         tactic=tactic if orders else None,
         tier=None if tokens is None else tokens.tier,

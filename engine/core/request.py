@@ -20,15 +20,20 @@ class Account:
         name: The label; never the key.
         credentials: What the account's venue needs, such as an `OpinionKey`. Not part of the repr.
         venue: Name of the venue, needed only where an engine holds several.
+        weight: Its share of what accounts take turns for, relative to others.
     """
 
     name: str
     credentials: Any = field(repr=False)
     venue: str | None = None
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise ConfigError(f"an account needs a name that is not blank, not {self.name!r}")
+        weight = self.weight
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+            raise ConfigError(f"account {self.name!r}: weight must be a positive number, not {weight!r}")
 
 
 class Belongs(StrEnum):

@@ -49,6 +49,7 @@ class Polymarket:
     name = "polymarket"
     first_cursor = wire.FIRST_PAGE
     page_rows = wire.PAGE_SIZE
+    no_order_id = "0x" + 64 * "0"
 
     def __init__(
         self,

@@ -70,7 +70,7 @@ class Caller(Protocol):
     is_bounded: bool
 
     async def look(self, turn: Turn, timeout_s: float) -> object:
-        """Send one small read that has nothing to do with the work, to see whether the venue is there."""
+        """Send one small request of the turn's kind, for no use but to see whether the venue is there."""
         ...
 
 
@@ -410,11 +410,11 @@ class Lane:
         """Wait, at the head of the venue's queue, for a venue that is away; False if that was given up."""
         caller = source.caller
 
-        async def look(timeout_s: float) -> None:
-            while any(gate.free_at(Kind.READ, anyio.current_time()) > anyio.current_time() for gate in self.gates):
+        async def look(kind: Kind, timeout_s: float) -> None:
+            while any(gate.free_at(kind, anyio.current_time()) > anyio.current_time() for gate in self.gates):
                 for gate in self.gates:
-                    await gate.wait_free(Kind.READ)
-            await caller.look(Turn(self, Kind.READ, 0, anyio.current_time()), timeout_s)
+                    await gate.wait_free(kind)
+            await caller.look(Turn(self, kind, 0, anyio.current_time()), timeout_s)
 
         if await self._health.wait(kind, since_s=caller.began_s, is_bounded=caller.is_bounded, look=look):
             return True

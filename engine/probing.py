@@ -4,8 +4,8 @@ There are two ways to be away. A venue is *silent* when request after request of
 only "server error": then nothing is sent but one small read at a time. It is *closed* when it says itself that it takes no such
 requests for now, from anybody: then one of the requests that wait is sent at a time, and finds out.
 
-One request that fails again and again is no outage: a small read, which has nothing to do with it, tells the two apart before
-anything is called one.
+One request that fails again and again is no outage, nor is one kind of request that does: small reads of two kinds, which have
+nothing to do with the work, tell that apart before anything is called one.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ FIRST_CONTACT_S = 3.0
 LOOK_S = 2.0
 """Longest wait for the answer to the first looks: one that hangs must not hide that the venue is back. It doubles with every
 second look, for a venue that is there and slow. A guess."""
+
+LOOKS = (Kind.READ, Kind.LIST)
+"""What is asked, in turns: a venue where one of them fails for good, and another does not, is there."""
+
+Look = Callable[[Kind, float], Awaitable[object]]
 
 MOST_PAST = 1_000
 """Outages that are remembered for the reports of calls under way. A guess, so that a long life does not fill the memory."""
@@ -143,14 +148,14 @@ class Health:
         """Whether a request of this kind has to wait, because the venue is away."""
         return self._absence is not None and (kind.is_cancel or not self._absence.cancels_only)
 
-    async def wait(self, kind: Kind, *, since_s: float, is_bounded: bool, look: Callable[[float], Awaitable[object]]) -> bool:
+    async def wait(self, kind: Kind, *, since_s: float, is_bounded: bool, look: Look) -> bool:
         """Wait, at the head of a queue, until a request of this kind may be sent.
 
         Args:
             kind: What kind of request.
             since_s: When the call began that it belongs to.
             is_bounded: Whether a deadline ends the waiting, so that nothing else has to.
-            look: Sends one small read with this timeout in seconds; what it brought back has been heard by then.
+            look: Sends one small request of this kind with this timeout in seconds; what it brought back has been heard by then.
 
         Returns:
             False if the venue has been away for too long to go on waiting.
@@ -178,13 +183,13 @@ class Health:
         never_there = not self._has_answered and isinstance(absence.failure, TransportError) and not absence.failure.sent
         return min(FIRST_CONTACT_S, self._retry.longest_outage_s) if never_there else self._retry.longest_outage_s
 
-    async def _look(self, absence: _Absence, look: Callable[[float], Awaitable[object]]) -> None:
+    async def _look(self, absence: _Absence, look: Look) -> None:
         absence.is_looking = True
         timeout_s = LOOK_S * 2.0 ** min(absence.looks // 2, 10)
         absence.looks += 1
         try:
-            await look(timeout_s)
-            absence.is_certain |= self._absence is absence
+            await look(LOOKS[(absence.looks - 1) % len(LOOKS)], timeout_s)
+            absence.is_certain |= self._absence is absence and absence.looks >= len(LOOKS)
         finally:
             absence.is_looking = False
             absence.next_look_s = anyio.current_time() + min(LONGEST_PAUSE_S, 0.25 * 2.0 ** min(absence.looks - 1, 10))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 
 from engine.core.outcome import OrderResult
+from engine.core.plan import cancel_by_ids
+from engine.core.quota import Kind
 from engine.core.report import Outage, RunReport
 from engine.core.request import Account
 from engine.core.slots import Slots, Tally
 from engine.core.summary import CancelSummary
 from engine.core.work import Drain
 from engine.errors import ConfigError
+from engine.planning import means_of
 from engine.rotating import Rota
 from engine.scheduling import Pull
 from engine.sending import Sender
+from engine.venues.base import Venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,11 @@ class AccountCall:
                 self._begun.slots.tell_open()
             self._summary = self._summed_up(stop)
             self._begun = None
+
+    @property
+    def begun(self) -> Begun | None:
+        """What it needs while it is worked on, or None before and after."""
+        return self._begun
 
     @property
     def elapsed_s(self) -> float:
@@ -166,6 +175,41 @@ class Call:
     start_s: float = field(default_factory=anyio.current_time)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Where a call stands at one moment.
+
+    Attributes:
+        tallies: Name of the account to its orders, counted, in input order.
+        done: Accounts whose part is over.
+        stopped: Accounts that were stopped early.
+        elapsed_s: Seconds since the call, or for as long as it took.
+        least_left_s: Seconds that the limits leave no way around, for the orders that are known and not settled.
+    """
+
+    tallies: Mapping[str, Tally]
+    done: frozenset[str]
+    stopped: frozenset[str]
+    elapsed_s: float
+    least_left_s: float
+
+
+def least_left_s(parts: Iterable[tuple[AccountCall, int]]) -> float:
+    """Seconds that the limits leave no way around, for accounts with so many orders left each."""
+    longest_s, by_venue = 0.0, dict[str, tuple[Venue, list[int]]]()
+    for part, left in parts:
+        begun = part.begun
+        if begun is not None and left:
+            venue, counts = by_venue.setdefault(part.venue, (begun.sender.venue, []))
+            if left > max(counts, default=0):  # the largest of a venue takes longest, as far as its own limits go
+                longest_s = max(longest_s, cancel_by_ids(left, means_of(venue, begun.sender.lane)).least_time_s)
+            counts.append(left)
+    for venue, counts in by_venue.values():
+        kind = Kind.CANCEL_MANY if venue.most_ids > 1 else Kind.CANCEL_ONE
+        longest_s = max(longest_s, venue.limits.shared_time_s({kind: sum(-(-left // venue.most_ids) for left in counts)}))
+    return longest_s
+
+
 class Progress:
     """A window on a call that is under way, and the way to stop it with its result.
 
@@ -198,9 +242,20 @@ class Progress:
             elapsed_s=end_s - call.start_s,
         )
 
+    def counts(self) -> Counts:
+        """Where the call stands, in numbers: much cheaper than a report, for who looks often."""
+        tallies = {part.account.name: part.tally() for part in self._parts}
+        busy = [part for part in self._parts if not part.is_finished]
+        return Counts(
+            tallies=tallies,
+            done=frozenset(part.account.name for part in self._parts if part.is_finished),
+            stopped=frozenset(part.account.name for part in self._parts if part.fault),
+            elapsed_s=self.elapsed_s,
+            least_left_s=least_left_s([(part, tallies[part.account.name].left) for part in busy]),
+        )
+
     @property
-    def parts(self) -> Sequence[AccountCall]:
-        """The accounts, for who wants counts and no results."""
+    def _parts(self) -> Sequence[AccountCall]:
         return () if self._call is None else self._call.parts
 
     @property
@@ -227,5 +282,5 @@ class Progress:
     def end(self, stop: str | None) -> None:
         """The call is over; `stop` says what ended it, if it did not end by itself. The engine does this."""
         self._end_s, self._stop = anyio.current_time(), stop
-        for part in self.parts:
+        for part in self._parts:
             part.end(stop)

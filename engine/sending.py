@@ -15,7 +15,7 @@ import anyio
 
 from engine.core.outcome import Word
 from engine.core.quota import Kind
-from engine.core.request import Account
+from engine.core.request import Account, Scope
 from engine.errors import ClockError, CredentialError, ThrottledError, TransportError, VenueError
 from engine.log import wants_debug
 from engine.pacing import Lanes, Turn
@@ -182,8 +182,15 @@ class Sender:
         return await self.lane.wait_any_turn(kind, self)
 
     async def look(self, turn: Turn, timeout_s: float) -> object:
-        """See `Caller`: read an order that does not exist; that it is not found is a usable answer."""
+        """See `Caller`: read an order that does not exist, which is not found where the venue is there; or the first page."""
         venue, account = self.venue, self.account
+        if turn.kind is Kind.LIST:
+            return await self.ask(
+                lambda wall_s: venue.page_request(account, Scope(), venue.first_cursor, wall_s=wall_s),
+                turn,
+                lambda answer, wall_s: venue.read_page(answer, venue.first_cursor, wall_s=wall_s),
+                timeout_s=timeout_s,
+            )
         return await self.ask(
             lambda wall_s: venue.order_request(account, venue.no_order_id, wall_s=wall_s),
             turn,

@@ -252,6 +252,11 @@ class Tally:
         """Done with, and not cancelled."""
         return self.settled - self.cancelled
 
+    @property
+    def left(self) -> int:
+        """Not done with."""
+        return self.found - self.settled
+
     def add(self, other: Tally) -> None:
         """Add the counts of another one."""
         self.found += other.found

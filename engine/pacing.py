@@ -99,6 +99,11 @@ class Source(Protocol[T_co]):
         ...
 
 
+COME_BACK = 5
+"""Turns of the event loop after which an account that was just served stands in the queue again, if it has more to send: it may
+be owed the next place as well."""
+
+
 class FairQueue:
     """One place, and those who wait for it: who has been served least comes next, and among equals who came first.
 
@@ -111,11 +116,13 @@ class FairQueue:
         self._numbers = itertools.count()
         self._gone: set[int] = set()
         self._is_taken = False
+        self._is_weighted = False
         self._served = 0.0
 
-    async def acquire(self, tag: float) -> float:
+    async def acquire(self, caller: Caller) -> float:
         """Wait for the place; give back the tag that counts for this turn."""
-        start = max(tag, self._served)
+        start = max(caller.tag, self._served)
+        self._is_weighted |= caller.weight != 1.0
         if not self._is_taken:
             self._is_taken = True
             return start
@@ -130,6 +137,14 @@ class FairQueue:
                 self._gone.add(number)
             raise
         return start
+
+    async def is_overtaken(self, start: float) -> bool:
+        """Whether somebody who came meanwhile has been served less than the one who holds the place."""
+        if not self._is_weighted:
+            return False  # with equal weights, who comes later has been served as much
+        for _ in range(COME_BACK):
+            await anyio.lowlevel.checkpoint()
+        return bool(self._waiting) and self._waiting[0][0] < start
 
     def serve(self, caller: Caller, start: float) -> None:
         """Count the turn that begins."""
@@ -192,6 +207,10 @@ class Gate:
         for kinds, bucket in self._buckets:
             if not kinds or kind in kinds:
                 await bucket.acquire()
+        await self.wait_room(kind)
+
+    async def wait_room(self, kind: Kind) -> None:
+        """The same but for the buckets, whose tokens are taken by waiting."""
         while True:
             now_s = anyio.current_time()
             free_at_s = self.free_at(kind, now_s)
@@ -364,9 +383,12 @@ class Lane:
                     return None
                 await self._wait_own(need, source, track)
                 queue = venue.queue_of(need.kind)
-                start = await queue.acquire(source.caller.tag)
+                start = await queue.acquire(source.caller)
                 try:
                     if self._health.blocks(need.kind) and not await self._wait_back(need.kind, source):
+                        continue
+                    await venue.wait_room(need.kind)
+                    if await queue.is_overtaken(start):
                         continue
                     await venue.wait_free(need.kind)
                     now_s = anyio.current_time()

@@ -38,9 +38,9 @@ which advises to begin at 1 to 2 seconds, to double, and to stop at 30."""
 FIRST_CONTACT_S = 3.0
 """How long a venue is tried that cannot even be connected to and has never answered: its address may be wrong. A guess."""
 
-LOOK_S = 2.0
+LOOK_S = 1.0
 """Longest wait for the answer to the first looks: one that hangs must not hide that the venue is back. It doubles with every
-second look, for a venue that is there and slow. A guess."""
+fourth look, for a venue that is there and slow. A guess."""
 
 LOOKS = (Kind.READ, Kind.LIST)
 """What is asked, in turns: a venue where one of them fails for good, and another does not, is there."""
@@ -80,19 +80,19 @@ class Health:
         self._failures = 0
         self._refusals = 0
         self._first_failure_s = 0.0
-        self._has_answered = False
+        self._answered_s = -math.inf
         self._absence: _Absence | None = None
         self._past: deque[_Absence] = deque(maxlen=MOST_PAST)
         self._moved = anyio.Event()
 
     # --- what comes in
 
-    def hear(self, came: object, kind: Kind) -> None:
-        """Take in what a request of any account brought back."""
+    def hear(self, came: object, kind: Kind, *, sent_s: float) -> None:
+        """Take in what a request of any account, which left then, brought back."""
         if isinstance(came, UnavailableError):
-            self._refused(came, kind)
+            self._refused(came, kind, sent_s)
         elif isinstance(came, TransportError):
-            self._failed(came)
+            self._failed(came, sent_s)
         else:
             self._answered(kind)
 
@@ -101,17 +101,17 @@ class Health:
         """Whether the venue takes no requests for now, so that no account needs a hold of its own."""
         return self._absence is not None and self._absence.is_closed
 
-    def _failed(self, came: TransportError) -> None:
-        self._first_failure_s = self._first_failure_s if self._failures else anyio.current_time()
+    def _failed(self, came: TransportError, sent_s: float) -> None:
+        self._first_failure_s = self._first_failure_s if self._failures else max(self._answered_s, sent_s)
         self._failures += 1
         if self._absence is None and self._failures >= ENOUGH_FAILURES:
             self._begin(came, is_closed=False, cancels_only=False)
         elif self._absence is not None:
             self._absence.failure = came
 
-    def _refused(self, came: UnavailableError, kind: Kind) -> None:
+    def _refused(self, came: UnavailableError, kind: Kind, sent_s: float) -> None:
         self._failures = 0
-        self._first_failure_s = self._first_failure_s if self._refusals else anyio.current_time()
+        self._first_failure_s = self._first_failure_s if self._refusals else sent_s
         self._refusals += 1
         if self._absence is not None and not self._absence.is_closed:
             self._end()  # it speaks again
@@ -122,7 +122,7 @@ class Health:
             self._absence.next_look_s = max(self._absence.next_look_s, anyio.current_time() + (came.retry_after_s or 0.0))
 
     def _answered(self, kind: Kind) -> None:
-        self._has_answered = True
+        self._answered_s = anyio.current_time()
         self._failures = 0
         self._refusals = 0 if kind.is_cancel or self._absence is None or not self._absence.cancels_only else self._refusals
         if self._absence is not None and (kind.is_cancel or not self._absence.cancels_only):
@@ -180,12 +180,12 @@ class Health:
         return "" if self._absence is None else f"the venue gives no usable answer: {self._absence.failure}"
 
     def _patience_s(self, absence: _Absence) -> float:
-        never_there = not self._has_answered and isinstance(absence.failure, TransportError) and not absence.failure.sent
+        never_there = self._answered_s == -math.inf and isinstance(absence.failure, TransportError) and not absence.failure.sent
         return min(FIRST_CONTACT_S, self._retry.longest_outage_s) if never_there else self._retry.longest_outage_s
 
     async def _look(self, absence: _Absence, look: Look) -> None:
         absence.is_looking = True
-        timeout_s = LOOK_S * 2.0 ** min(absence.looks // 2, 10)
+        timeout_s = LOOK_S * 2.0 ** min(absence.looks // 4, 10)
         absence.looks += 1
         try:
             await look(LOOKS[(absence.looks - 1) % len(LOOKS)], timeout_s)

@@ -154,7 +154,7 @@ class Sender:
             came = error
         self._account_for(answer, came, turn)
         if not self._is_hurried:  # what a stop has cut short says nothing of the venue
-            self._health.hear(came, turn.kind)
+            self._health.hear(came, turn.kind, sent_s=turn.granted_s)
         if isinstance(came, ThrottledError):
             if not self.lane.hold(turn, came, orders=orders):
                 came = type(came)(f"{came}; given up", retry_after_s=came.retry_after_s, code=came.code, is_final=True)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import anyio
 
 from engine.core.quota import Kind
-from engine.core.report import Outage
 from engine.core.retry import Retry
+from engine.core.summary import Outage
 from engine.errors import TransportError, UnavailableError, VenueError
 
 ENOUGH_FAILURES = 4

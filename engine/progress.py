@@ -11,10 +11,10 @@ import anyio
 from engine.core.outcome import OrderResult
 from engine.core.plan import cancel_by_ids
 from engine.core.quota import Kind
-from engine.core.report import Outage, RunReport
+from engine.core.report import RunReport
 from engine.core.request import Account
 from engine.core.slots import Slots, Tally
-from engine.core.summary import CancelSummary
+from engine.core.summary import CancelSummary, Outage
 from engine.core.work import Drain
 from engine.errors import ConfigError
 from engine.planning import means_of

@@ -22,11 +22,11 @@ from engine.core.order import OpenOrder
 from engine.core.outcome import OrderResult, Word
 from engine.core.plan import AccountPlan, Plan, choose, pays_to_list_first
 from engine.core.quota import Kind, Window
-from engine.core.report import Outage, RunReport
+from engine.core.report import RunReport
 from engine.core.request import Account, Belongs, Scope, checked_id, checked_ids, checked_seconds
 from engine.core.retry import Retry
 from engine.core.slots import Slot, Slots
-from engine.core.summary import CancelSummary
+from engine.core.summary import CancelSummary, Outage
 from engine.core.work import Drain
 from engine.errors import ConfigError, TransportError, VenueError
 from engine.log import new_log

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from rich import box
@@ -14,8 +13,9 @@ from rich.text import Text
 from engine.cli.output import clean, counted, in_seconds, short_id
 from engine.cli.verdicts import LEAST_LOCK_OUT_S, WORDS
 from engine.core.order import OpenOrder
-from engine.core.outcome import OrderResult, Outcome
+from engine.core.outcome import Outcome
 from engine.core.plan import AccountPlan, Plan
+from engine.core.reasons import Reason, group_reasons
 from engine.core.report import RunReport
 from engine.core.request import Belongs
 from engine.core.summary import CancelSummary
@@ -106,27 +106,6 @@ def _listing_word(summary: CancelSummary) -> Text:
 # --- reasons
 
 
-@dataclass(slots=True)
-class Reason:
-    """Orders that ended in the same way for the same reason."""
-
-    outcome: Outcome
-    code: str
-    error: str
-    order_ids: list[str] = field(default_factory=list)
-
-
-def group_reasons(results: Iterable[OrderResult]) -> list[Reason]:
-    """Why orders were not cancelled: what may be live first, then by how many."""
-    found: dict[tuple[Outcome, str, str], Reason] = {}
-    for result in results:
-        if not result.success:
-            code, error = str(result.code if result.code is not None else "-"), result.error or ""
-            reason = found.setdefault((result.outcome, code, error), Reason(result.outcome, code, error))
-            reason.order_ids.append(result.order_id)
-    return sorted(found.values(), key=lambda reason: (not reason.outcome.may_be_live, -len(reason.order_ids)))
-
-
 def reason_table(reasons: Sequence[Reason]) -> Table:
     """One row for each reason, with the first few orders."""
     happened = "what happened, and the first orders"
@@ -135,7 +114,7 @@ def reason_table(reasons: Sequence[Reason]) -> Table:
         table.add_row(
             Text(WORDS[reason.outcome], style=BAD if reason.outcome.may_be_live else ""),
             Text(clean(reason.code, longest=40)),
-            f"{len(reason.order_ids):,}",
+            f"{reason.count:,}",
             _what_happened(reason),
         )
     if len(reasons) > MOST_REASONS:
@@ -144,7 +123,7 @@ def reason_table(reasons: Sequence[Reason]) -> Table:
 
 
 def _what_happened(reason: Reason) -> Text:
-    more = len(reason.order_ids) - MOST_IDS
+    more = reason.count - MOST_IDS
     ids = [clean(order_id, longest=80) for order_id in reason.order_ids[:MOST_IDS]] + ([f"and {more:,} more"] if more > 0 else [])
     return Text("\n").join([Text(clean(reason.error, longest=LONGEST_REASON)), *(Text(line, style=DIM) for line in ids)])
 

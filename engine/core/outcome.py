@@ -150,6 +150,7 @@ class OrderResult:
             "attempts": self.attempts,
             "sent_s": rounded(self.sent_s),
             "settled_s": rounded(self.settled_s),
+            "order": None if self.order is None else self.order.to_dict(),
         }
 
 

@@ -7,27 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.core.measures import CurvePoint, Percentiles, exposure
 from engine.core.outcome import OrderResult, Outcome, rounded
-from engine.core.summary import CancelSummary
+from engine.core.reasons import Reason, group_reasons
+from engine.core.request import Belongs
+from engine.core.summary import CancelSummary, Outage
+from engine.core.troubles import Trouble, troubles_of
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
-    """A time in which a venue gave no usable answer to anybody, as all accounts together saw it.
-
-    Attributes:
-        venue: Name of the venue.
-        began_s: Seconds from the call to its first failure; 0 where it had begun before.
-        ended_s: Seconds from the call to the first usable answer after it, or None if there was none.
-        text: The failure, in words.
-        probes: Requests that were sent to find out whether it was over.
-    """
-
-    venue: str
-    began_s: float
-    ended_s: float | None
-    text: str
-    probes: int = 0
+SCHEMA = "cancel-engine/run-report/1"
+"""Names the form of the document. Fields may be added under it; a change of what one means is a new number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +37,17 @@ class RunReport:
     stop: str | None = None
     outages: tuple[Outage, ...] = ()
     elapsed_s: float = 0.0
+
+    @classmethod
+    def from_dict(cls, document: object) -> RunReport:
+        """The report that `to_dict` wrote, also after a way through JSON.
+
+        Raises:
+            ConfigError: it is none, or its sums do not hold.
+        """
+        from engine.core.loading import report_from_dict  # noqa: PLC0415  # it knows this class
+
+        return report_from_dict(document)
 
     @property
     def results(self) -> Iterator[OrderResult]:
@@ -100,23 +99,102 @@ class RunReport:
         return min((result.sent_s for result in self.results if result.sent_s is not None), default=None)
 
     @property
+    def last_cancel_s(self) -> float | None:
+        """Seconds from the call until the last order that was cancelled was known to be, or None if none was."""
+        return max((settled_s for _, settled_s in self._cancels()), default=None)
+
+    @property
     def last_settled_s(self) -> float | None:
         """Seconds from the call to the last fate written, or None if there was none."""
         return max((result.settled_s for result in self.results if result.settled_s is not None), default=None)
 
+    @property
+    def settle_s(self) -> Percentiles:
+        """Seconds from the call until a cancelled order was known to be."""
+        return Percentiles.of(settled_s for _, settled_s in self._cancels())
+
+    @property
+    def request_s(self) -> Percentiles:
+        """Seconds from the first request for a cancelled order until it was known to be."""
+        return Percentiles.of(settled_s - sent_s for sent_s, settled_s in self._cancels() if sent_s is not None)
+
+    @property
+    def curve(self) -> tuple[CurvePoint, ...]:
+        """The open exposure over time, as `exposure` gives it."""
+        return exposure(self.results)
+
+    @property
+    def unpriced(self) -> int:
+        """Orders of which the venue did not say what they rest for: the curve's money leaves them out."""
+        return sum(result.order is None or result.order.notional is None for result in self.results)
+
+    @property
+    def by_reason(self) -> list[Reason]:
+        """Why orders were not cancelled, each reason once: what may be live first, then by how many."""
+        return group_reasons(self.results)
+
+    @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What went wrong, each thing once."""
+        return troubles_of(list(self.accounts.values()), self.outages, self.stop)
+
+    @property
+    def left(self) -> dict[Belongs, int]:
+        """How many listed orders were not touched, by the reason."""
+        counted: Counter[Belongs] = Counter()
+        for summary in self.accounts.values():
+            counted.update(summary.left.values())
+        return {reason: counted[reason] for reason in Belongs if counted[reason]}
+
+    @property
+    def unverified(self) -> list[str]:
+        """Accounts that were to be proved empty and were not."""
+        return [name for name, summary in self.accounts.items() if summary.verified is False]
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds in which accounts waited for limits, over all of them."""
+        return sum(summary.waited_s for summary in self.accounts.values())
+
+    @property
+    def wire_s(self) -> float:
+        """Seconds that requests were on their way, over all of them."""
+        return sum(summary.wire_s for summary in self.accounts.values())
+
+    def _cancels(self) -> Iterator[tuple[float | None, float]]:
+        """When each cancelled order was first sent for, and when it was known to be cancelled."""
+        for result in self.results:
+            if result.success and result.settled_s is not None:
+                yield result.sent_s, result.settled_s
+
     def to_dict(self) -> dict[str, Any]:
-        """Totals as in a summary, and each account's summary under its name."""
+        """The whole report as plain values: see docs/report.md, which also says what may change."""
         return {
+            "schema": SCHEMA,
             "run_id": self.run_id,
+            "started_at": self.started_at,
+            "stop": self.stop,
             "total_orders": self.total,
             "cancelled": self.cancelled,
             "failed": self.failed,
             "total": self.total,
             "at_risk": self.at_risk,
             "by_outcome": {outcome.value: count for outcome, count in self.by_outcome.items()},
+            "by_reason": [reason.to_dict() for reason in self.by_reason],
+            "troubles": [trouble.to_dict() for trouble in self.troubles],
+            "outages": [outage.to_dict() for outage in self.outages],
             "listing_complete": self.listing_complete,
+            "unverified": self.unverified,
+            "left": {reason.value: count for reason, count in self.left.items()},
             "first_cancel_s": rounded(self.first_cancel_s),
+            "last_cancel_s": rounded(self.last_cancel_s),
             "last_settled_s": rounded(self.last_settled_s),
+            "settle_s": self.settle_s.to_dict(),
+            "request_s": self.request_s.to_dict(),
+            "waited_s": rounded(self.waited_s),
+            "wire_s": rounded(self.wire_s),
             "elapsed_s": rounded(self.elapsed_s),
+            "curve": [point.to_dict() for point in self.curve],
+            "unpriced": self.unpriced,
             "accounts": {name: summary.to_dict() for name, summary in self.accounts.items()},
         }

@@ -1,11 +1,24 @@
 """Promise 2: the sums hold, in a summary and over accounts, and what is written down can be read by other programs."""
 
 import json
+from decimal import Decimal
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Belongs, CancelSummary, OrderResult, Outcome, RunReport
+from engine import (
+    Belongs,
+    CancelSummary,
+    Fault,
+    OpenOrder,
+    OrderResult,
+    Outage,
+    Outcome,
+    Percentiles,
+    RunReport,
+    Side,
+)
 
 RISKY = {Outcome.REJECTED, Outcome.UNKNOWN, Outcome.NOT_SENT}
 
@@ -70,8 +83,181 @@ def test_a_report_is_plain_values():
     assert {"run_id": "run", "total_orders": 2, "cancelled": 1, "failed": 1, "at_risk": 1}.items() <= told.items()
     alice = told["accounts"]["alice"]
     assert {"cancelled": 1, "unknown": 1} == alice["by_outcome"]
-    assert ({"out of scope": 1, "side not established": 1}, {"y": "side not established"}) == (
-        alice["left"],
-        alice["left_unclear"],
-    )
+    assert {"out of scope": 1, "side not established": 1} == alice["left"] == told["left"]
+    assert {"x": "out of scope", "y": "side not established"} == alice["left_orders"]
     assert [0, 1] == [row["index"] for row in alice["results"]]
+
+
+# --- figures
+
+
+def priced(index, outcome, *, price="0.50", size="10", filled="2", **more):
+    """A result for an order that rests for a price."""
+    order = OpenOrder(
+        order_id=f"order-{index}",
+        side=Side.BUY,
+        market="7",
+        asset="yes",
+        price=None if price is None else Decimal(price),
+        size=Decimal(size),
+        filled=Decimal(filled),
+    )
+    return OrderResult(index=index, account="alice", order_id=f"order-{index}", outcome=outcome, order=order, **more)
+
+
+def report_of(results, **more):
+    """A report of one account with these results."""
+    summary = CancelSummary(account="alice", venue="opinion", results=list(results), verified=True)
+    return RunReport(run_id="run", accounts={"alice": summary}, **more)
+
+
+def test_the_curve_falls_from_everything_to_what_is_at_risk():
+    """Each order leaves the curve when its fate was written, with its money; what may be live stays."""
+    report = report_of(
+        [
+            priced(0, Outcome.CANCELLED, sent_s=0.5, settled_s=2.0),
+            priced(1, Outcome.FILLED, settled_s=1.0),
+            priced(2, Outcome.UNKNOWN, sent_s=0.5, settled_s=3.0),
+            priced(3, Outcome.CANCELLED, price=None, settled_s=2.5),
+        ]
+    )
+
+    assert [(0.0, 4, "12.00"), (1.0, 3, "8.00"), (2.0, 2, "4.00"), (2.5, 1, "4.00")] == [
+        (point.at_s, point.orders, str(point.notional)) for point in report.curve
+    ]
+    assert 1 == report.unpriced
+
+
+@given(st.lists(st.tuples(st.sampled_from(Outcome), st.floats(0, 100)), max_size=400))
+def test_a_long_curve_is_thinned_and_keeps_its_ends(rows):
+    """At most a hundred points; never rising; the first holds every order, the last those at risk."""
+    report = report_of(priced(index, outcome, settled_s=at_s) for index, (outcome, at_s) in enumerate(rows))
+    curve = report.curve
+
+    assert len(curve) <= 100
+    assert (len(rows), report.at_risk) == (curve[0].orders, curve[-1].orders)
+    assert all(a.orders >= b.orders and a.notional >= b.notional and a.at_s <= b.at_s for a, b in pairwise(curve))
+    assert Decimal(4) * report.at_risk == curve[-1].notional
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=200), st.sampled_from([50, 95, 99]))
+def test_a_percentile_is_the_smallest_time_that_so_many_do_not_exceed(seconds, share):
+    """By the definition of the nearest rank, counted out."""
+    told = getattr(Percentiles.of(seconds), f"p{share}")
+
+    assert told in seconds
+    assert 100 * sum(each <= told for each in seconds) >= share * len(seconds)
+    assert 100 * sum(each < told for each in seconds) < share * len(seconds)
+
+
+def test_times_are_told_from_the_call_and_from_the_request():
+    """Only cancelled orders count; one that nobody of us asked for has no request to count from."""
+    report = report_of(
+        [
+            priced(0, Outcome.CANCELLED, sent_s=1.0, settled_s=2.0),
+            priced(1, Outcome.ALREADY_CANCELLED, settled_s=8.0),
+            priced(2, Outcome.FILLED, sent_s=0.0, settled_s=9.0),
+        ]
+    )
+
+    assert (0.0, 8.0, 9.0) == (report.first_cancel_s, report.last_cancel_s, report.last_settled_s)
+    assert Percentiles(p50=2.0, p95=8.0, p99=8.0) == report.settle_s
+    assert Percentiles(p50=1.0, p95=1.0, p99=1.0) == report.request_s
+    assert Percentiles() == report_of([]).settle_s
+
+
+def test_a_reason_is_told_once_however_many_orders_share_it():
+    """Orders of the same outcome, code and words are one reason with a count and a few names; what may be live comes first."""
+    results = [priced(index, Outcome.FILLED, code="filled", error="too late") for index in range(9)]
+    results += [priced(9, Outcome.REJECTED, code=429, error="slow down"), priced(10, Outcome.CANCELLED)]
+    rejected, filled = report_of(results).by_reason
+
+    assert (Outcome.REJECTED, "429", 1, ["order-9"]) == (rejected.outcome, rejected.code, rejected.count, rejected.order_ids)
+    assert (Outcome.FILLED, "filled", 9) == (filled.outcome, filled.code, filled.count)
+    assert [f"order-{index}" for index in range(5)] == filled.order_ids
+
+
+# --- troubles
+
+
+def stopped(name, code, *, venue="opinion", **more):
+    """A summary of an account that was stopped."""
+    more = {"listing_complete": False, "listing_error": "stopped", "verified": False} | more
+    return CancelSummary(account=name, venue=venue, fault=f"the words of {code}", fault_code=code, **more)
+
+
+def troubles(*summaries, **more):
+    """Kind, venue and accounts of what went wrong."""
+    report = RunReport(run_id="run", accounts={each.account: each for each in summaries}, **more)
+    return [(each.kind, each.venue, each.accounts) for each in report.troubles], [each.text for each in report.troubles]
+
+
+def test_a_run_without_trouble_names_none():
+    """Nothing went wrong, nothing is said."""
+    assert ([], []) == troubles(summary_of([Outcome.CANCELLED], verified=True), summary_of([], name="bob"))
+
+
+def test_accounts_with_the_same_fault_are_one_trouble():
+    """Two refused keys are one entry with both names; a used-up allowance is another."""
+    good = [summary_of([], name=f"good-{number}", venue="opinion", verified=True) for number in range(20)]
+    told, words = troubles(*good, stopped("a", Fault.CREDENTIALS), stopped("b", Fault.ALLOWANCE), stopped("c", Fault.CREDENTIALS))
+
+    assert [("credentials", "opinion", ("a", "c")), ("allowance", "opinion", ("b",))] == told
+    assert "2 accounts of 23 at opinion stopped early (a, c): the words of credentials." == words[0]
+
+
+def test_a_storm_of_refused_keys_is_named_as_one():
+    """Three hundred of a thousand keys refused at one venue are one trouble, which says what that points to."""
+    good = [summary_of([], name=f"good-{number}", venue="opinion", verified=True) for number in range(700)]
+    bad = [stopped(f"bad-{number}", Fault.CREDENTIALS) for number in range(300)]
+    told, words = troubles(*good, *bad)
+
+    assert [("storm", "opinion", tuple(f"bad-{number}" for number in range(300)))] == told
+    assert "300 of 1,000 accounts" in words[0]
+    assert "revoked builder" in words[0]
+    assert "and 295 more" in words[0]
+
+
+def test_few_refused_keys_are_no_storm():
+    """Two of two, or three of a hundred, are single bad keys."""
+    few, _ = troubles(stopped("a", Fault.CREDENTIALS), stopped("b", Fault.CREDENTIALS))
+    good = [summary_of([], name=f"good-{number}", venue="opinion", verified=True) for number in range(97)]
+    rare, _ = troubles(*good, *(stopped(name, Fault.CREDENTIALS) for name in "abc"))
+
+    assert (["credentials"], ["credentials"]) == ([kind for kind, _, _ in few], [kind for kind, _, _ in rare])
+
+
+def test_an_outage_explains_the_accounts_that_it_stopped():
+    """A venue that did not come back is told once, with all accounts given up for it."""
+    outage = Outage(venue="opinion", began_s=2.0, ended_s=None, text="HTTP 502", probes=9)
+    told, words = troubles(stopped("a", Fault.UNREACHABLE), stopped("b", Fault.UNREACHABLE), outages=(outage,))
+
+    assert [("outage", "opinion", ("a", "b"))] == told
+    assert "opinion gave no usable answer to anybody from 2.0 s on: HTTP 502." == words[0]
+
+
+def test_what_was_waited_out_is_told_and_blames_nobody():
+    """An outage that ended is told with its times; an account that only later stopped answering is told by itself."""
+    outage = Outage(venue="opinion", began_s=2.0, ended_s=22.5, text="HTTP 502", probes=9)
+    told, words = troubles(stopped("a", Fault.UNREACHABLE), outages=(outage,))
+
+    assert [("outage", "opinion", ()), ("unreachable", "opinion", ("a",))] == told
+    assert "from 2.0 s on until 22.5 s" in words[0]
+
+
+def test_an_account_that_was_not_proved_empty_is_told():
+    """Incomplete, complete and not verified, and uncounted are three things, each with its accounts, venue by venue."""
+    blind = summary_of([], name="a", venue="opinion", listing_complete=False, listing_error="the listing moved", verified=False)
+    doubtful = summary_of([], name="b", venue="opinion", verified=False)
+    lost = summary_of([], name="c", venue="polymarket", verified=True, is_uncounted=True)
+    told, words = troubles(blind, doubtful, lost)
+
+    assert [("listing", "opinion", ("a",)), ("unverified", "opinion", ("b",)), ("uncounted", "polymarket", ("c",))] == told
+    assert "the listing moved" in words[0]
+
+
+def test_a_stop_explains_what_it_cut_short():
+    """After a deadline, the accounts that it left without a listing are not a second trouble."""
+    blind = summary_of([], name="a", venue="opinion", listing_complete=False, listing_error="x", verified=False)
+
+    assert [("stop", None, ())] == troubles(blind, stop="the deadline came first")[0]

@@ -6,7 +6,7 @@ import anyio
 import pytest
 from support import account_of, engine_for, lies, simulated
 
-from engine import ConfigError, Outcome, Scope
+from engine import ConfigError, Outcome, Progress, Scope
 from engine.simulator import FaultRule
 from engine.simulator.opinion import FAULTS
 
@@ -98,12 +98,17 @@ async def test_leaving_the_block_early_waits_for_the_run():
 async def test_an_error_in_the_block_stops_the_run_and_is_raised_as_it_is():
     """The reader's own error comes out alone, and the report that it left behind is true."""
     simulator, accounts = some_accounts(2, 60)
+    progress = Progress()
+
+    async def read_and_fail(engine):
+        async with engine.stream(accounts, progress=progress) as results:
+            async for _result in results:
+                raise LookupError("of my own")
+
     async with engine_for(simulator) as engine:
         with pytest.raises(LookupError, match="of my own"):
-            async with engine.stream(accounts) as results:
-                async for _result in results:
-                    raise LookupError("of my own")
-        report = results.report
+            await read_and_fail(engine)
+    report = progress.report()
 
     assert "stopped by the caller" == report.stop
     assert 0 < report.cancelled < 120

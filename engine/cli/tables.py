@@ -151,7 +151,7 @@ def notes_of(summaries: Iterable[CancelSummary]) -> list[Text]:
 
 def unclear_of(left: Mapping[str, Belongs]) -> dict[str, Belongs]:
     """The orders of which it is not known whether they belong to the scope."""
-    return {order_id: why for order_id, why in left.items() if why is not Belongs.OUT}
+    return {order_id: why for order_id, why in left.items() if not why.is_clear}
 
 
 def _note(account: str, what: str, why: str) -> Text:

@@ -56,12 +56,11 @@ def cancel(
             account, ids, verify=verify, deadline_s=wanted.deadline_s, progress=progress
         ),
     )
+    kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
     summary = report.accounts[account.name]
     if wanted.as_json:
-        code = print_document(summary.to_dict(), say_ids(summary), is_clean=summary.is_clean)
-    else:
-        code = print_result(report, say_ids(summary))
-    return code if files is None else max(code, files.tell(report))
+        return max(kept, print_document(summary.to_dict(), say_ids(summary), is_clean=summary.is_clean))
+    return max(kept, print_result(report, say_ids(summary)))
 
 
 def _one_account(wanted: Wanted) -> Account:

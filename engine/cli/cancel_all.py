@@ -90,11 +90,11 @@ def cancel_all(  # one for each option
         ),
         check=(guard, scope) if guard.needs_plan else None,
     )
+    kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
     sentence = say_run(report, scope)
-    code = (
-        print_document(report.to_dict(), sentence, is_clean=report.is_clean) if wanted.as_json else print_result(report, sentence)
-    )
-    return code if files is None else max(code, files.tell(report))
+    if wanted.as_json:
+        return max(kept, print_document(report.to_dict(), sentence, is_clean=report.is_clean))
+    return max(kept, print_result(report, sentence))
 
 
 def _show_plan(wanted: Wanted, scope: Scope, *, lists_first: bool) -> int:

@@ -25,14 +25,14 @@ Verb = Callable[..., int]
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """One limit that the job exceeds: how much of what it touches, and the option with its value."""
+    """One limit that the job exceeds: the number, what it counts, and the option with its value."""
 
     found: int
-    noun: str
+    words: str
     limit: str
 
     def __str__(self) -> str:
-        return f"the job touches {counted(self.found, self.noun)}, and {self.limit} allows fewer"
+        return f"the job touches {self.words}, more than {self.limit} allows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class Guard:
             ConfigError: it was not confirmed.
         """
         if self.accounts is not None and count > self.accounts:
-            confirm(Excess(count, "account", f"--max-accounts {self.accounts}"))
+            confirm(Excess(count, counted(count, "account"), f"--max-accounts {self.accounts}"))
 
     def check_plan(self, plan: Plan) -> None:
         """Refuse too many orders or too much money, or have the numbers typed.
@@ -72,7 +72,7 @@ class Guard:
                 f"({blind[0]}: {why}); nothing was cancelled. Leave the limit out to go on without it"
             )
         if self.orders is not None and plan.total > self.orders:
-            confirm(Excess(plan.total, "order", f"--max-orders {self.orders}"))
+            confirm(Excess(plan.total, counted(plan.total, "order"), f"--max-orders {self.orders}"))
         if self.notional is not None:
             self._check_notional([order for each in plan.accounts.values() for order in each.orders], self.notional)
 
@@ -92,7 +92,8 @@ class Guard:
             )
         total = sum((worth for worth in worths if worth is not None), Decimal(0))
         if total > limit:
-            confirm(Excess(math.ceil(total), "unit of notional", f"--max-notional {limit:f}"))
+            found = math.ceil(total)
+            confirm(Excess(found, f"orders for {found:,} in all", f"--max-notional {limit:f}"))
 
 
 def most_worth(order: OpenOrder) -> Decimal | None:

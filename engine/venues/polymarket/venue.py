@@ -90,10 +90,8 @@ class Polymarket:
             raise ConfigError(f"a market of Polymarket is a condition id, 0x and 64 hex digits, not {scope.market!r}")
         if scope.asset is not None and not _ASSET.fullmatch(str(scope.asset)):
             raise ConfigError(f"an asset of Polymarket is a token id, up to 78 decimal digits, not {scope.asset!r}")
-        for order_id in scope.order_ids or ():
+        for order_id in (*(scope.order_ids or ()), *(scope.except_ids or ())):
             problem = self.problem_of(order_id)
-            if problem is None and wire.plain_id(order_id) != order_id:
-                problem = "the venue lists hex digits in lower case"
             if problem is not None:
                 raise ConfigError(f"order id {order_id!r} of the scope can match nothing: {problem}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.core.measures import CurvePoint, Percentiles, exposure
@@ -37,6 +37,15 @@ class RunReport:
     stop: str | None = None
     outages: tuple[Outage, ...] = ()
     elapsed_s: float = 0.0
+    _counted: Mapping[Outcome, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Count once: there may be a hundred thousand accounts."""
+        counted: Counter[Outcome] = Counter()
+        for summary in self.accounts.values():
+            if summary.total:
+                counted.update(summary.by_outcome)
+        object.__setattr__(self, "_counted", counted)
 
     @classmethod
     def from_dict(cls, document: object) -> RunReport:
@@ -58,20 +67,17 @@ class RunReport:
     @property
     def by_outcome(self) -> dict[Outcome, int]:
         """How many orders ended in each outcome, over all accounts."""
-        counted: Counter[Outcome] = Counter()
-        for summary in self.accounts.values():
-            counted.update(summary.by_outcome)
-        return {outcome: counted[outcome] for outcome in Outcome if counted[outcome]}
+        return {outcome: self._counted[outcome] for outcome in Outcome if outcome in self._counted}
 
     @property
     def total(self) -> int:
         """How many orders the report accounts for."""
-        return sum(summary.total for summary in self.accounts.values())
+        return sum(self._counted.values())
 
     @property
     def cancelled(self) -> int:
         """How many ended in one of the two cancelled outcomes."""
-        return sum(summary.cancelled for summary in self.accounts.values())
+        return sum(count for outcome, count in self._counted.items() if outcome.is_success)
 
     @property
     def failed(self) -> int:
@@ -81,7 +87,7 @@ class RunReport:
     @property
     def at_risk(self) -> int:
         """How many may still be live."""
-        return sum(summary.at_risk for summary in self.accounts.values())
+        return sum(count for outcome, count in self._counted.items() if outcome.may_be_live)
 
     @property
     def listing_complete(self) -> bool:

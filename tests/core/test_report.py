@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,16 +129,72 @@ def test_the_curve_falls_from_everything_to_what_is_at_risk():
     assert 1 == report.unpriced
 
 
-@given(st.lists(st.tuples(st.sampled_from(Outcome), st.floats(0, 100)), max_size=400))
-def test_a_long_curve_is_thinned_and_keeps_its_ends(rows):
-    """At most a hundred points; never rising; the first holds every order, the last those at risk."""
-    report = report_of(priced(index, outcome, settled_s=at_s) for index, (outcome, at_s) in enumerate(rows))
-    curve = report.curve
+amounts = st.decimals(0, 10**9, places=6).map(str)
 
-    assert len(curve) <= 100
-    assert (len(rows), report.at_risk) == (curve[0].orders, curve[-1].orders)
-    assert all(a.orders >= b.orders and a.notional >= b.notional and a.at_s <= b.at_s for a, b in pairwise(curve))
-    assert Decimal(4) * report.at_risk == curve[-1].notional
+
+@given(st.lists(st.tuples(st.sampled_from(Outcome), st.floats(0, 9), amounts, amounts, amounts), max_size=60))
+def test_the_curve_says_at_any_time_what_may_still_be_live(rows):
+    """Each point is what a count of the results at its moment gives; it never rises, and ends with what is at risk."""
+    results = [
+        priced(index, outcome, settled_s=at_s, price=price, size=size, filled=filled)
+        for index, (outcome, at_s, price, size, filled) in enumerate(rows)
+    ]
+    report = report_of(results)
+
+    for point in report.curve[1:]:
+        live = [each for each in results if each.outcome in RISKY or round(each.settled_s, 3) > point.at_s]
+        assert len(live) == point.orders
+        assert sum(money_of(each) for each in live) == pytest.approx(point.notional)
+    assert (0.0, len(rows), report.at_risk) == (report.curve[0].at_s, report.curve[0].orders, report.curve[-1].orders)
+    assert all(a.orders >= b.orders and a.notional >= b.notional and a.at_s <= b.at_s for a, b in pairwise(report.curve))
+    assert sum(each.order.notional < 0 for each in results) == report.unpriced
+
+
+def money_of(result):
+    """What an order rests for; nothing where the venue says that more was filled than was ordered."""
+    return max(Decimal(0), result.order.notional)
+
+
+@pytest.mark.parametrize(("orders", "points"), [(0, 1), (1, 2), (99, 100), (100, 100), (1_000, 100)])
+def test_a_long_curve_is_thinned_and_keeps_its_ends(orders, points):
+    """At most a hundred points, evenly many moments between two; the first holds every order, the last those at risk."""
+    curve = report_of(priced(index, Outcome.CANCELLED, settled_s=1.0 + index) for index in range(orders)).curve
+
+    assert points == len(curve)
+    assert (orders, 0, 0.0, orders) == (curve[0].orders, curve[-1].orders, curve[0].at_s, curve[-1].at_s)
+    assert all(abs(a.orders - b.orders - orders / 99) <= 1 for a, b in pairwise(curve) if orders > 99)
+
+
+def test_orders_that_one_answer_settled_fall_together():
+    """A mass cancel of a thousand orders is one step, not a hundred at the same moment."""
+    report = report_of(priced(index, Outcome.CANCELLED, settled_s=1.2) for index in range(1_000))
+
+    assert [(0.0, 1_000), (1.2, 0)] == [(point.at_s, point.orders) for point in report.curve]
+
+
+def test_what_nobody_timed_leaves_the_curve_at_once():
+    """A fate without a time, which no run writes, does not hold the curve up."""
+    assert [(0.0, 1), (0.0, 0)] == [(point.at_s, point.orders) for point in report_of([priced(0, Outcome.FILLED)]).curve]
+
+
+def test_results_are_walked_over_a_few_times_however_much_is_asked():
+    """Figures are worked out once: asking for all of them, again and again, does not read a million results again."""
+
+    class Results(list):
+        walks = 0
+
+        def __iter__(self):
+            Results.walks += 1
+            return super().__iter__()
+
+    summary = CancelSummary(account="alice", results=Results([priced(0, Outcome.CANCELLED, settled_s=1.0)]))
+    report = RunReport(run_id="run", accounts={"alice": summary})
+    for _ in range(3):
+        assert (1, 0, 1.0) == (report.total, report.at_risk, report.last_cancel_s)
+        assert (2, 0, ()) == (len(report.curve), report.unpriced, report.by_reason)
+        assert Percentiles() == report.request_s
+
+    assert 4 == Results.walks
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=200), st.sampled_from([50, 95, 99]))
@@ -175,6 +232,7 @@ def test_a_reason_is_told_once_however_many_orders_share_it():
     assert (Outcome.REJECTED, "429", 1, ["order-9"]) == (rejected.outcome, rejected.code, rejected.count, rejected.order_ids)
     assert (Outcome.FILLED, "filled", 9) == (filled.outcome, filled.code, filled.count)
     assert [f"order-{index}" for index in range(5)] == filled.order_ids
+    assert ["alice"] * 5 == filled.accounts
 
 
 # --- troubles

@@ -107,6 +107,45 @@ def test_a_loaded_report_says_the_same_figures(report):
     assert told == json.loads(json.dumps(RunReport.from_dict(told).to_dict()))
 
 
+def test_a_loaded_report_rounds_as_the_written_one_did():
+    """A second between two times is a second after loading, although the rounded times lie further apart."""
+    result = OrderResult(index=0, account="a", order_id="x", outcome=Outcome.CANCELLED, sent_s=1.0004, settled_s=2.0006)
+    summary = CancelSummary(account="a", results=[result])
+    report = RunReport(run_id="run", accounts={"a": summary})
+    told = RunReport.from_dict(report.to_dict()).to_dict()
+
+    assert {"p50": 1.001, "p95": 1.001, "p99": 1.001} == told["request_s"] == report.to_dict()["request_s"]
+
+
+def test_waits_too_short_to_write_down_add_up_to_nothing():
+    """A thousand accounts that waited for a third of a millisecond each waited for nothing, before and after loading."""
+    names = [str(number) for number in range(1_000)]
+    accounts = {name: CancelSummary(account=name, waited_s=0.0003, wire_s=0.0003) for name in names}
+    report = RunReport(run_id="run", accounts=accounts)
+
+    assert (0.0, 0.0) == (report.waited_s, report.wire_s)
+
+
+@pytest.mark.parametrize("change", [{"run_id": ["x" * 10_000] * 10_000}, {"accounts": "x" * 10_000}, {"cancelled": 10**4_000}])
+def test_a_refusal_quotes_no_more_than_a_line(change):
+    """A hostile document cannot fill the terminal of whoever reads why it was refused."""
+    with pytest.raises(ConfigError) as caught:
+        RunReport.from_dict(written() | change)
+
+    assert len(str(caught.value)) < 300
+
+
+def test_a_word_that_is_none_is_quoted_on_one_line():
+    """However long an unknown outcome is, the place of it stands first."""
+    document = written()
+    document["accounts"]["alice"]["results"][0]["outcome"] = "x" * 10_000
+
+    with pytest.raises(ConfigError, match=r"^report\.accounts\.alice\.results\[0\]\.outcome: 'x{100}") as caught:
+        RunReport.from_dict(document)
+
+    assert len(str(caught.value)) < 300
+
+
 @given(reports())
 def test_every_report_keeps_to_the_documented_schema(report):
     """What is written validates against docs/report.schema.json, which demands every documented field."""
@@ -121,7 +160,9 @@ def written():
         OrderResult(index=1, account="alice", order_id="b", outcome=Outcome.UNKNOWN, error="lost", order=order),
     ]
     outage = Outage(venue="opinion", began_s=0.0, ended_s=1.0, text="HTTP 502")
-    summary = CancelSummary(account="alice", venue="opinion", results=results, verified=False, left={"x": Belongs.OUT})
+    summary = CancelSummary(
+        account="alice", venue="opinion", results=results, listing_complete=False, verified=False, left={"x": Belongs.OUT}
+    )
     return json.loads(json.dumps(RunReport(run_id="run", accounts={"alice": summary}, outages=(outage,)).to_dict()))
 
 
@@ -137,14 +178,24 @@ CHANGES = {
     "another's name": ((*ALICE, "account"), "bob", "alice.account: is not the name"),
     "no list": ((*ALICE, "results"), {}, "results: must be a list, not dict"),
     "no object": ((*ALICE, "results", 0), 7, "results[0]: must be an object, not int"),
-    "text for a number": (("elapsed_s",), "1", "report.elapsed_s: must be a number, not '1'"),
-    "not a finite number": (("elapsed_s",), float("inf"), "report.elapsed_s: must be a number, not inf"),
+    "text for a number": (("elapsed_s",), "1", "report.elapsed_s: must be a number of seconds, not '1'"),
+    "not a finite number": (("elapsed_s",), float("inf"), "report.elapsed_s: must be a number of seconds, not inf"),
     "a number for text": (("run_id",), 7, "report.run_id: must be text, not 7"),
     "a negative count": ((*ALICE, "requests"), -1, "alice.requests: must be a whole number of at least 0"),
     "a flag that is none": ((*ALICE, "verified"), "yes", "alice.verified: must be true or false"),
     "a code that is none": ((*ALICE, "results", 1, "code"), [], "results[1].code: must be a number or text"),
     "no decimal": ((*ALICE, "results", 1, "order", "price"), "much", "order.price: must be a decimal number as text"),
-    "no finite decimal": ((*ALICE, "results", 1, "order", "price"), "NaN", "order.price: must be finite"),
+    "no finite decimal": ((*ALICE, "results", 1, "order", "price"), "NaN", "order.price: must be an amount that can be"),
+    "an amount beyond all sums": (
+        (*ALICE, "results", 1, "order", "size"),
+        "1e999999",
+        "order.size: must be an amount that can be",
+    ),
+    "a number beyond all numbers": (("elapsed_s",), 10**400, "report.elapsed_s: must be a number of seconds, not 1000"),
+    "outcomes that are not the results'": ((*ALICE, "by_outcome"), {"cancelled": 2}, "alice.by_outcome: says {'cancelled': 2}"),
+    "what was left made less": (("left",), {}, "report.left: says {}, and the results come to {'out of scope': 1}"),
+    "a listing made complete": (("listing_complete",), True, "report.listing_complete: says True"),
+    "an outcome of no kind": (("by_outcome",), None, "report.by_outcome: says None"),
     "a reason nobody knows": ((*ALICE, "left_orders", "x"), "why", "left_orders.x: 'why' is not a valid Belongs"),
 }
 

@@ -288,19 +288,69 @@ def test_few_refused_keys_are_no_storm():
 def test_an_outage_explains_the_accounts_that_it_stopped():
     """A venue that did not come back is told once, with all accounts given up for it."""
     outage = Outage(venue="opinion", began_s=2.0, ended_s=None, text="HTTP 502", probes=9)
-    told, words = troubles(stopped("a", Fault.UNREACHABLE), stopped("b", Fault.UNREACHABLE), outages=(outage,))
+    away = {"elapsed_s": 30.0}
+    told, words = troubles(stopped("a", Fault.UNREACHABLE, **away), stopped("b", Fault.UNREACHABLE, **away), outages=(outage,))
 
     assert [("outage", "opinion", ("a", "b"))] == told
     assert "opinion gave no usable answer to anybody from 2.0 s on: HTTP 502." == words[0]
 
 
-def test_what_was_waited_out_is_told_and_blames_nobody():
-    """An outage that ended is told with its times; an account that only later stopped answering is told by itself."""
-    outage = Outage(venue="opinion", began_s=2.0, ended_s=22.5, text="HTTP 502", probes=9)
-    told, words = troubles(stopped("a", Fault.UNREACHABLE), outages=(outage,))
+FIRST = Outage(venue="opinion", began_s=2.0, ended_s=22.5, text="HTTP 502")
+SECOND = Outage(venue="opinion", began_s=50.0, ended_s=None, text="no answer")
+ELSEWHERE = Outage(venue="polymarket", began_s=0.0, ended_s=None, text="no answer")
 
-    assert [("outage", "opinion", ()), ("unreachable", "opinion", ("a",))] == told
-    assert "from 2.0 s on until 22.5 s" in words[0]
+
+@pytest.mark.parametrize(
+    ("gave_up_s", "named_with"),
+    [(1.9, None), (2.0, 22.5), (10.0, 22.5), (22.5, 22.5), (22.5004, 22.5), (30.0, None), (49.9, None), (50.0, "open")],
+)
+def test_an_account_is_told_with_the_outage_in_which_it_was_given_up(gave_up_s, named_with):
+    """Named once: with the outage of its own venue that lasted at that moment, or else by itself."""
+    account = stopped("a", Fault.UNREACHABLE, elapsed_s=gave_up_s)
+    report = RunReport(run_id="run", accounts={"a": account}, outages=(FIRST, ELSEWHERE, SECOND))
+    (named,) = [trouble for trouble in report.troubles if "a" in trouble.accounts]
+
+    assert ("unreachable" if named_with is None else "outage") == named.kind
+    assert named_with is None or ("until 22.5 s" in named.text) == (named_with == 22.5)
+
+
+def test_what_was_waited_out_is_told_last_and_blames_nobody():
+    """An outage that ended is told with its times; an account that only later stopped answering is told by itself."""
+    told, words = troubles(stopped("a", Fault.UNREACHABLE, elapsed_s=60.0), outages=(FIRST,))
+
+    assert [("unreachable", "opinion", ("a",)), ("outage", "opinion", ())] == told
+    assert "from 2.0 s on until 22.5 s" in words[1]
+
+
+def test_what_needs_a_person_most_is_told_first():
+    """Refused keys of many before an open outage, before single faults, before what is unproved, before what is over."""
+    away = Outage(venue="polymarket", began_s=0.0, ended_s=None, text="HTTP 502")
+    summaries = [
+        summary_of([], name="lost", venue="polymarket", verified=True, is_uncounted=True),
+        stopped("used-up", Fault.ALLOWANCE),
+        stopped("key", Fault.CREDENTIALS, venue="polymarket"),
+        *(stopped(f"slow-{number}", Fault.PACE) for number in range(2)),
+        stopped("broken", Fault.INTERNAL),
+        stopped("dumb", Fault.LISTING),
+        *(stopped(f"key-{number}", Fault.CREDENTIALS) for number in range(3)),
+        stopped("slow", Fault.PACE, venue="polymarket"),
+    ]
+    told, _ = troubles(*summaries, outages=(FIRST, away), stop="the deadline came first")
+
+    assert [
+        ("storm", "opinion"), ("outage", "polymarket"), ("credentials", "polymarket"), ("internal", "opinion"),
+        ("pace", "opinion"), ("pace", "polymarket"), ("allowance", "opinion"), ("listing", "opinion"),
+        ("uncounted", "polymarket"), ("stop", None), ("outage", "opinion"),
+    ] == [(kind, venue) for kind, venue, _ in told]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [*Fault, None])
+def test_whatever_stopped_an_account_is_told(code):
+    """Every fault is a trouble, also one that came without a code."""
+    told, words = troubles(stopped("a", code))
+
+    assert [("fault" if code is None else code.value, "opinion", ("a",))] == told
+    assert f"the words of {code}" in words[0]
 
 
 def test_an_account_that_was_not_proved_empty_is_told():
@@ -315,7 +365,12 @@ def test_an_account_that_was_not_proved_empty_is_told():
 
 
 def test_a_stop_explains_what_it_cut_short():
-    """After a deadline, the accounts that it left without a listing are not a second trouble."""
+    """After a deadline, the accounts that it left without a listing, or without a proof, are named with it and nowhere else."""
     blind = summary_of([], name="a", venue="opinion", listing_complete=False, listing_error="x", verified=False)
+    doubtful = summary_of([], name="b", venue="opinion", verified=False)
+    done = summary_of([], name="c", venue="opinion", verified=True)
+    told, words = troubles(blind, doubtful, done, stopped("d", Fault.ALLOWANCE), stop="the deadline came first")
 
-    assert [("stop", None, ())] == troubles(blind, stop="the deadline came first")[0]
+    assert [("allowance", "opinion", ("d",)), ("stop", None, ("a", "b"))] == told
+    assert "The run ended early: the deadline came first. Not proved empty: 2 accounts (a, b)." == words[1]
+    assert "The run ended early: x." == troubles(done, stop="x")[1][0]

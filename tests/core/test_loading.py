@@ -4,6 +4,7 @@ import copy
 import csv
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import jsonschema
@@ -17,7 +18,7 @@ from engine.core.table import COLUMNS, harmless, rows_of
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
 
-texts = st.text(max_size=12)
+texts = st.text(max_size=12) | st.sampled_from(["=1+1", "-1", "@a", "\tx"])
 exact_times = st.none() | st.floats(0, 1e5)
 times = exact_times.map(rounded)
 money = st.none() | st.decimals(0, 1_000_000, places=4)
@@ -260,6 +261,25 @@ def test_a_row_says_what_the_result_says():
         "success": "false", "may_be_live": "true", "code": "", "error": "lost", "attempts": "0", "sent_s": "", "settled_s": "",
         "market": "7", "asset": "", "side": "buy", "price": "", "size": "", "filled": "", "notional": "",
     } == dict(zip(COLUMNS, row, strict=True))  # fmt: skip
+
+
+def test_numbers_stay_numbers_in_the_table():
+    """A code of -1 and an amount below nothing are numbers to a spreadsheet; the same as a venue's text is not run."""
+    order = OpenOrder(order_id="-1", side=Side.SELL, market="-1", price=Decimal("0.50"), size=Decimal(2), filled=Decimal(3))
+    result = OrderResult(index=0, account="-1", order_id="-1", outcome=Outcome.REJECTED, code=-1, error="-1", order=order)
+    report = RunReport(run_id="-1", accounts={"-1": CancelSummary(account="-1", venue="-1", results=[result])})
+    told = dict(zip(COLUMNS, next(rows_of(report)), strict=True))
+
+    assert {name for name in COLUMNS if told[name] == "'-1"} == {"run_id", "venue", "account", "order_id", "error", "market"}
+    assert ("-1", "sell", "0.50", "-0.50") == (told["code"], told["side"], told["price"], told["notional"])
+
+
+@given(reports())
+def test_no_cell_of_the_table_is_run(report):
+    """A cell that begins like a formula is a number."""
+    risky = [cell for row in rows_of(report) for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+    assert [] == [cell for cell in risky if not Decimal(cell) < 0]
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])

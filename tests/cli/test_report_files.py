@@ -5,6 +5,7 @@ import json
 import os
 import stat
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +132,13 @@ def test_a_directory_that_cannot_be_used_is_refused_before_anything_is_sent(tmp_
 
     with pytest.raises(ConfigError, match=r"^cannot write reports into .*; name a directory of your own$"):
         ReportFiles.prepare(tmp_path / name)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no directory that nobody may write")
+def test_a_directory_that_takes_no_file_is_refused_too():
+    """That it is there is not enough: a file is tried."""
+    with pytest.raises(ConfigError, match=r"^cannot write reports into '/proc/self'"):
+        ReportFiles.prepare(Path("/proc/self"))
 
 
 def test_a_directory_that_is_there_stays_as_it_is(tmp_path):

@@ -6,10 +6,11 @@ results it has been changed since, and is not believed.
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from reprlib import repr as _short
 from typing import Any, TypeVar
 
 from engine.core.order import OpenOrder, OrderState, Side
@@ -18,6 +19,15 @@ from engine.core.report import SCHEMA, RunReport
 from engine.core.request import Belongs
 from engine.core.summary import CancelSummary, Fault, Outage
 from engine.errors import ConfigError
+
+MOST_SECONDS = 1e12
+"""Most seconds of anything, Unix time included. A guess: thirty thousand years."""
+
+MOST_DIGITS = 40
+"""Most digits before or behind the point of a price or size; venues' wires believe no more, and sums of more overflow."""
+
+LONGEST_WORDS = 200
+"""Most characters that say why a value is refused: it may be hostile. A guess."""
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -32,7 +42,7 @@ def report_from_dict(document: object) -> RunReport:
     fields = _Fields(document, "report")
     schema = fields.of("schema", _text)
     if schema != SCHEMA:
-        raise ConfigError(f"report.schema: {schema!r} cannot be read here, only {SCHEMA!r}")
+        raise ConfigError(f"report.schema: {_short(schema)} cannot be read here, only {SCHEMA!r}")
     accounts = _Fields(fields.raw("accounts"), "report.accounts")
     report = RunReport(
         run_id=fields.of("run_id", _text),
@@ -117,16 +127,24 @@ def _outage(fields: _Fields) -> Outage:
 
 
 def _check_sums(fields: _Fields, whole: RunReport | CancelSummary) -> None:
-    for name, sum_of in (
-        ("total_orders", whole.total),
-        ("total", whole.total),
-        ("cancelled", whole.cancelled),
-        ("failed", whole.failed),
-        ("at_risk", whole.at_risk),
-    ):
-        said = fields.of(name, _count)
-        if said != sum_of:
-            raise ConfigError(f"{fields.where}.{name}: says {said}, and the results come to {sum_of}")
+    counts = {
+        "total_orders": whole.total,
+        "total": whole.total,
+        "cancelled": whole.cancelled,
+        "failed": whole.failed,
+        "at_risk": whole.at_risk,
+    }
+    for name, sum_of in counts.items():
+        _check(fields, name, fields.of(name, _count), sum_of)
+    left = whole.left if isinstance(whole, RunReport) else Counter(whole.left.values())
+    _check(fields, "by_outcome", fields.raw("by_outcome"), {outcome.value: count for outcome, count in whole.by_outcome.items()})
+    _check(fields, "left", fields.raw("left"), {reason.value: count for reason, count in left.items()})
+    _check(fields, "listing_complete", fields.of("listing_complete", _flag), whole.listing_complete)
+
+
+def _check(fields: _Fields, name: str, said: object, told: object) -> None:
+    if said != told:
+        raise ConfigError(f"{fields.where}.{name}: says {_short(said)}, and the results come to {_short(told)}")
 
 
 class _Fields:
@@ -155,7 +173,7 @@ class _Fields:
         try:
             return read(self.raw(name))
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"{self.where}.{name}: {error}") from error
+            raise ConfigError(f"{self.where}.{name}: {str(error)[:LONGEST_WORDS]}") from error
 
     def maybe(self, name: str, read: Callable[[object], T]) -> T | None:
         """The same, where null stands for nothing."""
@@ -175,31 +193,31 @@ class _Fields:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"must be text, not {value!r}")
+        raise TypeError(f"must be text, not {_short(value)}")
     return value
 
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"must be true or false, not {value!r}")
+        raise TypeError(f"must be true or false, not {_short(value)}")
     return value
 
 
 def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise TypeError(f"must be a whole number of at least 0, not {value!r}")
+        raise TypeError(f"must be a whole number of at least 0, not {_short(value)}")
     return value
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise TypeError(f"must be a number, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST_SECONDS <= value <= MOST_SECONDS:
+        raise TypeError(f"must be a number of seconds, not {_short(value)}")
     return value
 
 
 def _code(value: object) -> int | str:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise TypeError(f"must be a number or text, not {value!r}")
+        raise TypeError(f"must be a number or text, not {_short(value)}")
     return value
 
 
@@ -207,9 +225,9 @@ def _decimal(value: object) -> Decimal:
     try:
         number = Decimal(_text(value))
     except InvalidOperation as error:
-        raise ValueError(f"must be a decimal number as text, not {value!r}") from error
-    if not number.is_finite():
-        raise ValueError(f"must be finite, not {value!r}")
+        raise ValueError(f"must be a decimal number as text, not {_short(value)}") from error
+    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
+        raise ValueError(f"must be an amount that can be added up, not {_short(value)}")
     return number
 
 

@@ -22,6 +22,7 @@ class Reason:
         error: What happened, in words.
         count: How many.
         order_ids: The first few of them.
+        accounts: The account of each of these few.
     """
 
     outcome: Outcome
@@ -29,6 +30,7 @@ class Reason:
     error: str
     count: int = 0
     order_ids: list[str] = field(default_factory=list)
+    accounts: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The reason as plain values."""
@@ -38,6 +40,7 @@ class Reason:
             "error": self.error,
             "count": self.count,
             "order_ids": list(self.order_ids),
+            "accounts": list(self.accounts),
         }
 
 
@@ -47,8 +50,11 @@ def group_reasons(results: Iterable[OrderResult]) -> list[Reason]:
     for result in results:
         if not result.success:
             code, error = str(result.code if result.code is not None else "-"), result.error or ""
-            reason = found.setdefault((result.outcome, code, error), Reason(result.outcome, code, error))
+            reason = found.get((result.outcome, code, error))
+            if reason is None:
+                reason = found[result.outcome, code, error] = Reason(result.outcome, code, error)
             reason.count += 1
             if len(reason.order_ids) < MOST_EXAMPLES:
                 reason.order_ids.append(result.order_id)
+                reason.accounts.append(result.account)
     return sorted(found.values(), key=lambda reason: (not reason.outcome.may_be_live, -reason.count))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from engine.core.measures import CurvePoint, Percentiles, exposure
+from engine.core.measures import CurvePoint, Exposure, Percentiles, Times, exposure, times_of
 from engine.core.outcome import OrderResult, Outcome, rounded
 from engine.core.reasons import Reason, group_reasons
 from engine.core.request import Belongs
@@ -18,7 +19,7 @@ SCHEMA = "cancel-engine/run-report/1"
 """Names the form of the document. Fields may be added under it; a change of what one means is a new number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, because what walks over all results is kept: there may be a million
 class RunReport:
     """The fates of all orders of all accounts of one run.
 
@@ -37,15 +38,6 @@ class RunReport:
     stop: str | None = None
     outages: tuple[Outage, ...] = ()
     elapsed_s: float = 0.0
-    _counted: Mapping[Outcome, int] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Count once: there may be a hundred thousand accounts."""
-        counted: Counter[Outcome] = Counter()
-        for summary in self.accounts.values():
-            if summary.total:
-                counted.update(summary.by_outcome)
-        object.__setattr__(self, "_counted", counted)
 
     @classmethod
     def from_dict(cls, document: object) -> RunReport:
@@ -102,42 +94,58 @@ class RunReport:
     @property
     def first_cancel_s(self) -> float | None:
         """Seconds from the call to the first cancel that left, or None if none did."""
-        return min((result.sent_s for result in self.results if result.sent_s is not None), default=None)
+        return self._times.first_cancel_s
 
     @property
     def last_cancel_s(self) -> float | None:
         """Seconds from the call until the last order that was cancelled was known to be, or None if none was."""
-        return max((settled_s for _, settled_s in self._cancels()), default=None)
+        return self._times.last_cancel_s
 
     @property
     def last_settled_s(self) -> float | None:
         """Seconds from the call to the last fate written, or None if there was none."""
-        return max((result.settled_s for result in self.results if result.settled_s is not None), default=None)
+        return self._times.last_settled_s
 
     @property
     def settle_s(self) -> Percentiles:
         """Seconds from the call until a cancelled order was known to be."""
-        return Percentiles.of(settled_s for _, settled_s in self._cancels())
+        return self._times.settle_s
 
     @property
     def request_s(self) -> Percentiles:
         """Seconds from the first request for a cancelled order until it was known to be."""
-        return Percentiles.of(settled_s - sent_s for sent_s, settled_s in self._cancels() if sent_s is not None)
+        return self._times.request_s
 
     @property
     def curve(self) -> tuple[CurvePoint, ...]:
         """The open exposure over time, as `exposure` gives it."""
-        return exposure(self.results)
+        return self._exposure.curve
 
     @property
     def unpriced(self) -> int:
-        """Orders of which the venue did not say what they rest for: the curve's money leaves them out."""
-        return sum(result.order is None or result.order.notional is None for result in self.results)
+        """Orders of which it is not known what they rest for: the curve's money leaves them out."""
+        return self._exposure.unpriced
 
-    @property
-    def by_reason(self) -> list[Reason]:
+    @cached_property
+    def by_reason(self) -> tuple[Reason, ...]:
         """Why orders were not cancelled, each reason once: what may be live first, then by how many."""
-        return group_reasons(self.results)
+        return tuple(group_reasons(self.results))
+
+    @cached_property
+    def _counted(self) -> Mapping[Outcome, int]:
+        counted: Counter[Outcome] = Counter()
+        for summary in self.accounts.values():
+            if summary.total:
+                counted.update(summary.by_outcome)
+        return counted
+
+    @cached_property
+    def _times(self) -> Times:
+        return times_of(self.results)
+
+    @cached_property
+    def _exposure(self) -> Exposure:
+        return exposure(self.results)
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
@@ -159,19 +167,13 @@ class RunReport:
 
     @property
     def waited_s(self) -> float:
-        """Seconds in which accounts waited for limits, over all of them."""
-        return sum(summary.waited_s for summary in self.accounts.values())
+        """Seconds in which accounts waited for limits, over all of them, each to the millisecond as it is written down."""
+        return sum(round(summary.waited_s, 3) for summary in self.accounts.values())
 
     @property
     def wire_s(self) -> float:
-        """Seconds that requests were on their way, over all of them."""
-        return sum(summary.wire_s for summary in self.accounts.values())
-
-    def _cancels(self) -> Iterator[tuple[float | None, float]]:
-        """When each cancelled order was first sent for, and when it was known to be cancelled."""
-        for result in self.results:
-            if result.success and result.settled_s is not None:
-                yield result.sent_s, result.settled_s
+        """Seconds that requests were on their way, over all accounts, each to the millisecond as it is written down."""
+        return sum(round(summary.wire_s, 3) for summary in self.accounts.values())
 
     def to_dict(self) -> dict[str, Any]:
         """The whole report as plain values: see docs/report.md, which also says what may change."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.core.order import OpenOrder
 from engine.core.outcome import OrderResult, rounded
 from engine.core.report import RunReport
 
@@ -41,28 +42,44 @@ def rows_of(report: RunReport) -> Iterator[tuple[str, ...]]:
 
 
 def _row(run_id: str, venue: str, result: OrderResult) -> tuple[str, ...]:
-    order = result.order
-    words = (run_id, venue, result.account, str(result.index), result.order_id, result.outcome.value)
-    evidence = (result.code, result.error)
-    seconds = (rounded(result.sent_s), rounded(result.settled_s))
-    shown = () if order is None else (order.market, order.asset, None if order.side is None else order.side.value)
-    money = () if order is None else (order.price, order.size, order.filled, order.notional)
-    return (
-        *map(harmless, words),
-        str(result.success).lower(),
-        str(result.outcome.may_be_live).lower(),
-        *(harmless(_plain(value)) for value in evidence),
-        str(result.attempts),
-        *map(_plain, seconds),
-        *(harmless(_plain(value)) for value in shown or (None,) * 3),
-        *map(_plain, money or (None,) * 4),
+    order = result.order or _NEVER_SHOWN
+    cells = (
+        run_id,
+        venue,
+        result.account,
+        result.index,
+        result.order_id,
+        result.outcome,
+        result.success,
+        result.outcome.may_be_live,
+        result.code,
+        result.error,
+        result.attempts,
+        rounded(result.sent_s),
+        rounded(result.settled_s),
+        order.market,
+        order.asset,
+        order.side,
+        order.price,
+        order.size,
+        order.filled,
+        order.notional,
     )
+    return tuple(map(_cell, cells))
 
 
-def _plain(value: object) -> str:
-    return "" if value is None else str(value)
+_NEVER_SHOWN = OpenOrder(order_id="")
+
+
+def _cell(value: object) -> str:
+    """The value as a cell: numbers as they are, negative ones too, since no text of a venue's hides in them."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return harmless(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def harmless(text: str) -> str:
-    """The text, so that no spreadsheet takes it for a formula: it would begin with an apostrophe, which is not shown there."""
+    """The text, so that no spreadsheet takes it for a formula: what would begin one gets an apostrophe before it."""
     return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text

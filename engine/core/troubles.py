@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.core.outcome import rounded
 from engine.core.summary import CancelSummary, Fault, Outage
 
 STORM = 3
@@ -16,13 +17,28 @@ STORM_SHARE = 0.2
 
 MOST_NAMES = 5
 
+URGENCY = (
+    "storm",
+    "outage",
+    "credentials",
+    "internal",
+    "unreachable",
+    "fault",
+    "pace",
+    "allowance",
+    "listing",
+    "unverified",
+    "uncounted",
+)
+"""Kinds of trouble that need a person, first what the person can mend at once for many accounts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """One thing that went wrong.
 
     Attributes:
-        kind: What, in one word: a `Fault`, or one of storm, outage, listing, unverified, uncounted, stop.
+        kind: What, in one word: a `Fault`, or one of storm, outage, fault, listing, unverified, uncounted, stop.
         text: The same in a sentence.
         venue: Where; None where it is the run's.
         accounts: Names of all accounts that it concerns, in input order.
@@ -39,49 +55,72 @@ class Trouble:
 
 
 def troubles_of(summaries: Sequence[CancelSummary], outages: Sequence[Outage], stop: str | None) -> tuple[Trouble, ...]:
-    """Everything that went wrong, each once, what concerns most accounts first within its kind."""
-    found = [Trouble(kind="stop", text=f"The run ended early: {stop}.")] if stop is not None else []
-    found += [_of_outage(outage, summaries) for outage in outages]
+    """Everything that went wrong, each once: in the order of `URGENCY`, and of one kind what concerns most accounts first.
+
+    What needs nobody any more stands last: that the run was stopped, and outages that are over.
+    """
+    away = [_of_outage(outage, summaries, outages) for outage in outages]
+    found = [trouble for trouble, outage in zip(away, outages, strict=True) if outage.ended_s is None]
     for venue in dict.fromkeys(summary.venue for summary in summaries):
         mine = [summary for summary in summaries if summary.venue == venue]
-        is_away = any(outage.venue == venue and outage.ended_s is None for outage in outages)
-        found += _of_faults(venue, mine, is_away=is_away)
+        found += _of_faults(venue, mine, outages)
         found += _of_listings(venue, [summary for summary in mine if summary.fault is None], is_stopped=stop is not None)
-    return tuple(found)
+    found.sort(key=lambda trouble: (URGENCY.index(trouble.kind), -len(trouble.accounts)))
+    over = [trouble for trouble, outage in zip(away, outages, strict=True) if outage.ended_s is not None]
+    return (*found, *([] if stop is None else [_of_stop(stop, summaries)]), *over)
 
 
-def _of_outage(outage: Outage, summaries: Iterable[CancelSummary]) -> Trouble:
+def _of_stop(stop: str, summaries: Iterable[CancelSummary]) -> Trouble:
+    """The end of the run explains what it cut short: that is told with it."""
+    unproved = [each for each in summaries if each.fault is None and (not each.listing_complete or each.verified is False)]
+    names = f" Not proved empty: {_count(unproved)} ({_some(unproved)})." if unproved else ""
+    return Trouble(kind="stop", text=f"The run ended early: {stop}.{names}", accounts=_names(unproved))
+
+
+def _of_outage(outage: Outage, summaries: Iterable[CancelSummary], outages: Sequence[Outage]) -> Trouble:
     lasted = f"from {outage.began_s:.1f} s on" + ("" if outage.ended_s is None else f" until {outage.ended_s:.1f} s")
-    whose = [each for each in summaries if each.venue == outage.venue and each.fault_code is Fault.UNREACHABLE]
     return Trouble(
         kind="outage",
         text=f"{outage.venue} gave no usable answer to anybody {lasted}: {outage.text}.",
         venue=outage.venue,
-        accounts=_names(whose) if outage.ended_s is None else (),
+        accounts=_names(each for each in summaries if _outage_behind(each, outages) is outage),
     )
 
 
-def _of_faults(venue: str, summaries: Sequence[CancelSummary], *, is_away: bool) -> list[Trouble]:
+def _outage_behind(summary: CancelSummary, outages: Iterable[Outage]) -> Outage | None:
+    """The outage for which the account was given up: its venue was away at that moment."""
+    if summary.fault_code is not Fault.UNREACHABLE:
+        return None
+    for outage in outages:
+        # To the millisecond, as they are written down, so that a loaded report names the same accounts.
+        began_s, gave_up_s, ended_s = round(outage.began_s, 3), round(summary.elapsed_s, 3), rounded(outage.ended_s)
+        if outage.venue == summary.venue and began_s <= gave_up_s and (ended_s is None or gave_up_s <= ended_s):
+            return outage
+    return None
+
+
+def _of_faults(venue: str, summaries: Sequence[CancelSummary], outages: Sequence[Outage]) -> list[Trouble]:
     """One for each kind of fault; what an outage explains is told with it."""
-    by_code: dict[Fault, list[CancelSummary]] = {}
+    by_kind: dict[str, list[CancelSummary]] = {}
     for summary in summaries:
-        if summary.fault_code is not None and not (is_away and summary.fault_code is Fault.UNREACHABLE):
-            by_code.setdefault(summary.fault_code, []).append(summary)
+        if summary.fault is not None and _outage_behind(summary, outages) is None:
+            kind = "fault" if summary.fault_code is None else summary.fault_code.value
+            by_kind.setdefault(kind, []).append(summary)
     found = []
-    for code, stopped in sorted(by_code.items(), key=lambda item: -len(item[1])):
-        is_storm = code is Fault.CREDENTIALS and len(stopped) >= max(STORM, STORM_SHARE * len(summaries))
+    for kind, stopped in by_kind.items():
+        is_storm = kind == Fault.CREDENTIALS and len(stopped) >= max(STORM, STORM_SHARE * len(summaries))
         text = f"{_count(stopped)} of {len(summaries):,} at {venue} stopped early ({_some(stopped)}): {stopped[0].fault}."
         if is_storm:
             text = (
                 f"{venue} refuses the keys of {len(stopped):,} of {len(summaries):,} accounts ({_some(stopped)}), so many that "
                 f"a revoked builder or a blocked place is likelier than single bad keys. The first: {stopped[0].fault}."
             )
-        found.append(Trouble(kind="storm" if is_storm else code.value, text=text, venue=venue, accounts=_names(stopped)))
+        found.append(Trouble(kind="storm" if is_storm else kind, text=text, venue=venue, accounts=_names(stopped)))
     return found
 
 
 def _of_listings(venue: str, summaries: Sequence[CancelSummary], *, is_stopped: bool) -> list[Trouble]:
-    """Accounts that went on to their end and still left something unproved; a stop of the run explains what it cut short."""
+    """Accounts that went on to their end and still left something unproved; what a stop cut short is told with it."""
     blind = [] if is_stopped else [each for each in summaries if not each.listing_complete]
     doubtful = [] if is_stopped else [each for each in summaries if each.listing_complete and each.verified is False]
     uncounted = [each for each in summaries if each.is_uncounted]

@@ -248,6 +248,20 @@ async def test_an_account_that_is_done_keeps_nothing_but_its_results():
     assert lanes <= 3 * 8
 
 
+async def test_what_an_account_has_sent_is_remembered_between_calls():
+    """However many other accounts come between two calls, the second one waits for the window that the first has filled."""
+    simulator, accounts = crowd(40, 10)
+    async with engine_for(simulator) as engine:
+        first = sorted(simulator.ledger.open_ids("small-0"))
+        await engine.cancel_orders(accounts[0], first)
+        await engine.mass_cancel(accounts[1:], deadline_s=0.3)
+        for _ in range(2):
+            await engine.cancel_orders(accounts[0], first)
+
+    assert 15 == simulator.ledger.most_in_window("small-0", 1.0)
+    assert 0 == simulator.ledger.refused_for_pace()
+
+
 # --- several venues
 
 
@@ -312,7 +326,7 @@ async def test_a_silent_venue_is_looked_at_by_all_accounts_together(name):
     assert (1_000, True) == (report.cancelled, report.is_clean)
     assert len(meanwhile) <= 40
     assert {"read", "list"} >= {request.route for request in meanwhile}
-    assert 1 == len(report.outages)
+    assert [(True, True)] == [(2.0 <= each.began_s < 2.5, 32.0 <= each.ended_s < 36.0) for each in report.outages]
 
 
 async def test_a_closed_venue_is_tried_by_one_cancel_at_a_time():
@@ -367,14 +381,26 @@ async def test_an_outage_is_not_waited_for_longer_than_the_settings_say():
     assert [None] == [outage.ended_s for outage in report.outages]
 
 
-async def test_one_kind_of_request_that_always_fails_is_no_outage():
+async def test_a_listing_that_always_fails_is_no_outage():
     """Where listings fail for good and reads do not, the account stops with its fault, and nobody waits for it."""
-    simulator, accounts = crowd(2, 5, faults=[fault("http_500", routes={"list"}, accounts={"small-0"})])
+    simulator, accounts = crowd(1, 5, faults=[fault("http_500", routes={"list"})])
     async with engine_for(simulator) as engine:
         report = await engine.mass_cancel(accounts)
 
-    assert (Fault.LISTING, None) == (report.accounts["small-0"].fault_code, report.accounts["small-1"].fault_code)
+    assert Fault.LISTING == report.accounts["small-0"].fault_code
     assert report.elapsed_s < 10
+    assert () == report.outages
+
+
+async def test_reads_that_always_fail_are_no_outage():
+    """Where reads fail for good and listings do not, orders that need a read are told as what they may be, and nobody waits."""
+    faults = [fault("http_500", routes={"read"}), fault("result_false", routes={"cancel"}, times_per_order=1)]
+    simulator, accounts = crowd(1, 5, faults=faults)
+    async with engine_for(simulator) as engine:
+        report = await engine.mass_cancel(accounts)
+
+    assert [] == lies(report.accounts["small-0"], simulator.ledger)
+    assert report.elapsed_s < 20
     assert () == report.outages
 
 

@@ -4,6 +4,7 @@ from engine.core.measures import CurvePoint, Percentiles
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import OrderResult, Outcome
 from engine.core.plan import AccountPlan, Plan, Tactic
+from engine.core.priority import largest, oldest
 from engine.core.quota import Allowance, Bucket, Kind, Limits, Tier, Tokens, Window
 from engine.core.reasons import Reason
 from engine.core.report import RunReport
@@ -64,4 +65,6 @@ __all__ = [
     "VenueError",
     "Window",
     "WireError",
+    "largest",
+    "oldest",
 ]

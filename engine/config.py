@@ -5,7 +5,9 @@ A key is looked up here and nowhere else, and no message shows one. A venue is o
 
 from __future__ import annotations
 
+import csv
 import difflib
+import io
 import math
 import os
 import re
@@ -142,18 +144,25 @@ class AccountRow:
     name: str
     venue: str | None
     keys: Mapping[str, str] = field(repr=False)
+    weight: float = 1.0
 
 
 def read_accounts(
-    path: Path | None, *, environment: Mapping[str, str], venue: str | None = None, only: Collection[str] = ()
-) -> tuple[str, list[Account]]:
-    """The venue, and its accounts in the order of the file; without a file, the one of the environment.
+    path: Path | None,
+    *,
+    environment: Mapping[str, str],
+    venue: str | None = None,
+    only: Collection[str] = (),
+    exclude: Collection[str] = (),
+) -> list[Account]:
+    """The accounts in the order of the file, each naming its venue; without a file, the one of the environment.
 
     Args:
-        path: The accounts file, or None.
+        path: The accounts file, TOML or, where its name ends in `.csv`, CSV; or None.
         environment: Where `env:NAME` is looked up.
-        venue: Which venue; None takes the one that the accounts name.
-        only: Names to choose; empty for all accounts of the venue.
+        venue: Only accounts of this venue, and those that name none; None takes all, and every one must name its own.
+        only: Names to choose; empty for all.
+        exclude: Names to leave out.
 
     Raises:
         ConfigError: anything in it cannot be used. No message shows a key.
@@ -161,11 +170,11 @@ def read_accounts(
     if venue is not None:
         check_venue(venue)
     rows = _environment_rows(environment, venue) if path is None else _file_rows(path)
-    chosen = venue or _venue_of(rows)
-    mine = [row for row in rows if row.venue in (None, chosen)]
+    mine = [row for row in rows if venue is None or row.venue in (None, venue)]
     if not mine:
-        raise ConfigError(f"no account in {path} is for {chosen}")
-    return chosen, [_account(row, chosen, environment) for row in _picked(mine, only, chosen)]
+        raise ConfigError(f"no account in {path} is for {venue}")
+    picked = _picked(mine, only, exclude, venue)
+    return [_account(row, venue or _venue_of(row), environment) for row in picked]
 
 
 def check_venue(name: str) -> None:
@@ -216,6 +225,16 @@ def _missing(kind: VenueKind, environment: Mapping[str, str]) -> list[str]:
 
 def _file_rows(path: Path) -> list[AccountRow]:
     text, is_private = _read(path, "the accounts file")
+    entries = _csv_entries(path, text) if path.suffix.lower() == ".csv" else _toml_entries(path, text)
+    rows = [_row(where, entry) for where, entry in entries]
+    _refuse_twins(path, rows)
+    if not is_private and any(_is_literal(row) for row in rows):
+        raise ConfigError(f"{path} holds a key and others may read or change it; run: chmod 600 {path}")
+    return rows
+
+
+def _toml_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Each account's table, and where it stands."""
     table = _parsed(path, text)
     refuse_unknown(f"{path}", table, ("account",))
     entries = table.get("account", [])
@@ -223,27 +242,68 @@ def _file_rows(path: Path) -> list[AccountRow]:
         raise ConfigError(f"{path}: write each account as a table that begins with [[account]]")
     if not entries:
         raise ConfigError(f"{path}: no accounts in it; each begins with [[account]], then name = …, venue = … and its keys")
-    rows = [_row(path, number, entry) for number, entry in enumerate(entries, start=1)]
-    _refuse_twins(path, rows)
-    if not is_private and any(_is_literal(row) for row in rows):
-        raise ConfigError(f"{path} holds a key and others may read or change it; run: chmod 600 {path}")
-    return rows
+    return [(f"{path}: account {number}", entry) for number, entry in enumerate(entries, start=1)]
 
 
-def _row(path: Path, number: int, entry: Mapping[str, Any]) -> AccountRow:
+def _csv_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Each account's row below the header, and where it stands; a cell without anything in it stands for nothing."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: list[str] | None = None
+    entries: list[tuple[str, dict[str, Any]]] = []
+    try:
+        for cells in reader:
+            where = f"{path}: line {reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if header is None:
+                header = [cell.strip() for cell in cells]
+                _check_header(where, header)
+            elif len(cells) != len(header):
+                raise ConfigError(f"{where}: has {len(cells)} cells, and the header has {len(header)}")
+            else:
+                entries.append((where, {key: cell.strip() for key, cell in zip(header, cells, strict=True) if cell.strip()}))
+    except csv.Error as error:
+        raise ConfigError(f"{path}: line {reader.line_num} is not valid CSV: {error}") from error
+    if not entries:
+        raise ConfigError(f"{path}: no accounts in it; below a header such as name,venue,api_key each has a line")
+    return entries
+
+
+def _check_header(where: str, header: Sequence[str]) -> None:
+    """Refuse a header with columns that nobody would read. It may be no header at all, so what stands in it is not shown."""
+    known = list(dict.fromkeys(("name", "venue", "weight", *(key for kind in VENUES.values() for key in kind.variables))))
+    for number, column in enumerate(header, start=1):
+        if column not in known:
+            raise ConfigError(f"{where}: column {number} of the header is none of {', '.join(known)}")
+    if len(set(header)) < len(header) or "name" not in header:
+        raise ConfigError(f"{where}: the header must have each column once, and name among them")
+
+
+def _row(where: str, entry: Mapping[str, Any]) -> AccountRow:
     name = entry.get("name")
-    where = f"{path}: account {number}" + (f" ({name!r})" if isinstance(name, str) else "")
+    where += f" ({name!r})" if isinstance(name, str) else ""
+    weight = _weight(where, entry.get("weight", 1.0))
     for key, value in entry.items():
-        if not isinstance(value, str):
+        if key != "weight" and not isinstance(value, str):
             raise ConfigError(f"{where}: {key} must be text in quotes")
     check_name(where, name)
     venue = entry.get("venue")
     if venue is not None and venue not in VENUES:
         raise ConfigError(f"{where}: unknown venue {venue!r}{_nearest(venue, VENUES)}")
-    keys = {key: value for key, value in entry.items() if key not in ("name", "venue")}
+    keys = {key: value for key, value in entry.items() if key not in ("name", "venue", "weight")}
     kinds = VENUES.values() if venue is None else [VENUES[venue]]
     refuse_unknown(where, keys, dict.fromkeys(key for kind in kinds for key in kind.variables))
-    return AccountRow(str(name), venue, keys)
+    return AccountRow(str(name), venue, keys, weight)
+
+
+def _weight(where: str, value: object) -> float:
+    try:
+        weight = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight < math.inf:
+        raise ConfigError(f"{where}: weight must be a positive number, not {value!r}")
+    return weight
 
 
 def _refuse_twins(path: Path, rows: Iterable[AccountRow]) -> None:
@@ -258,23 +318,31 @@ def _is_literal(row: AccountRow) -> bool:
     return any(key not in PUBLIC_KEYS and not value.startswith(_REFERENCE) for key, value in row.keys.items())
 
 
-def _venue_of(rows: Sequence[AccountRow]) -> str:
-    """The one venue that the accounts name."""
-    named = dict.fromkeys(row.venue for row in rows)
-    chosen = next(iter(named))
-    if len(named) > 1 or chosen is None:
-        raise ConfigError(f"the accounts do not name one venue; choose it with --venue {'|'.join(VENUES)}")
-    check_venue(chosen)
-    return chosen
+def _venue_of(row: AccountRow) -> str:
+    """The venue that the account names."""
+    if row.venue is None:
+        raise ConfigError(
+            f"account {row.name!r} does not name its venue; write it there, or choose it with --venue {'|'.join(VENUES)}"
+        )
+    return row.venue
 
 
-def _picked(rows: Sequence[AccountRow], only: Collection[str], venue: str) -> Sequence[AccountRow]:
+def _picked(
+    rows: Sequence[AccountRow], only: Collection[str], exclude: Collection[str], venue: str | None
+) -> Sequence[AccountRow]:
     names = [row.name for row in rows]
-    for name in only:
+    for name in (*only, *exclude):
         if name not in names:
             shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-            raise ConfigError(f"no account for {venue} is named {name!r}; there are: {shown}")
-    return [row for row in rows if row.name in only] if only else rows
+            whose = "no account" if venue is None else f"no account for {venue}"
+            raise ConfigError(f"{whose} is named {name!r}; there are: {shown}")
+    for name in only:
+        if name in exclude:
+            raise ConfigError(f"account {name!r} is both chosen and left out")
+    picked = [row for row in rows if (not only or row.name in only) and row.name not in exclude]
+    if not picked:
+        raise ConfigError("every account is left out; nothing is to be done")
+    return picked
 
 
 def _account(row: AccountRow, venue: str, environment: Mapping[str, str]) -> Account:
@@ -283,7 +351,7 @@ def _account(row: AccountRow, venue: str, environment: Mapping[str, str]) -> Acc
     refuse_unknown(f"account {row.name!r}, for {venue}", row.keys, kind.variables)
     keys = {key: _looked_up(row, key, environment) for key in kind.variables}
     try:
-        return Account(row.name, kind.credentials(**keys), venue)
+        return Account(row.name, kind.credentials(**keys), venue, row.weight)
     except ConfigError as error:
         raise ConfigError(f"account {row.name!r}: {error}") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -17,6 +17,7 @@ from engine.cli.output import counted, short_id
 from engine.config import VENUES, open_venue, read_accounts, read_settings
 from engine.core.order import Side
 from engine.core.request import Account, Scope, checked_seconds
+from engine.errors import ConfigError
 from engine.venues.base import Venue
 
 Verb = Callable[..., int]
@@ -30,13 +31,13 @@ class Wanted:
     """What the shared options come to, checked.
 
     Attributes:
-        venue: Open, with its limits.
-        accounts: In the order of their file.
+        venues: Those of the accounts, by name, open and with their limits.
+        accounts: In the order of their file, each naming its venue.
         deadline_s: Seconds that the verb may take, or None.
         as_json: Whether stdout holds one JSON document.
     """
 
-    venue: Venue
+    venues: Mapping[str, Venue]
     accounts: list[Account]
     deadline_s: float | None
     as_json: bool
@@ -44,7 +45,11 @@ class Wanted:
     @property
     def host(self) -> str:
         """Where the requests go."""
-        return urlsplit(self.venue.base_url).netloc
+        return " and ".join(urlsplit(venue.base_url).netloc for venue in self.venues.values())
+
+    def venue_of(self, account: Account) -> Venue:
+        """The account's venue."""
+        return self.venues[account.venue or ""]
 
     @property
     def named(self) -> str:
@@ -60,7 +65,11 @@ class Wanted:
             ConfigError: an account or a condition is not this venue's.
         """
         for account in self.accounts:
-            self.venue.check(account, scope)
+            try:
+                self.venue_of(account).check(account, scope)
+            except ConfigError as error:
+                where = f"account {account.name!r}, for {account.venue}: " if len(self.venues) > 1 else ""
+                raise ConfigError(f"{where}{error}") from error
 
 
 _LOG_LEVEL = click.option(
@@ -69,16 +78,19 @@ _LOG_LEVEL = click.option(
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, and nothing else there.")
 
 _ACCOUNT_OPTIONS = (
-    click.option("--venue", metavar="|".join(VENUES), help="Where the orders rest; may be left out if the accounts say it."),
-    click.option("--base-url", metavar="URL", help="The venue's address; its production one if left out."),
+    click.option(
+        "--venue", metavar="|".join(VENUES), help="Only accounts of this venue; may be left out if the accounts say theirs."
+    ),
+    click.option("--base-url", metavar="URL", help="The one venue's address; its production one if left out."),
     click.option(
         "--accounts",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="TOML file of accounts; without it, the one account whose keys are in the environment: "
+        help="TOML or CSV file of accounts; without it, the one account whose keys are in the environment: "
         f"{'; or '.join(', '.join(kind.variables.values()) for kind in VENUES.values())}.",
     ),
     click.option("--only", metavar="A,B", multiple=True, help="Only the accounts of these names."),
+    click.option("--exclude", metavar="A,B", multiple=True, help="Not the accounts of these names."),
     click.option(
         "--config",
         metavar="FILE",
@@ -120,10 +132,10 @@ def account_options(verb: Verb) -> Verb:
     @wraps(verb)
     def wrapped(*, deadline: float | None, as_json: bool, log_level: str, **others: Any) -> int:
         listen(log_level)
-        chosen = {name: others.pop(name) for name in ("venue", "base_url", "accounts", "only", "config", "builder")}
-        venue, accounts = _open(**chosen)
+        chosen = {name: others.pop(name) for name in ("venue", "base_url", "accounts", "only", "exclude", "config", "builder")}
+        venues, accounts = _open(**chosen)
         deadline_s = checked_seconds("--deadline", deadline)
-        wanted = Wanted(venue=venue, accounts=accounts, deadline_s=deadline_s, as_json=as_json)
+        wanted = Wanted(venues=venues, accounts=accounts, deadline_s=deadline_s, as_json=as_json)
         wanted.check()
         return verb(wanted, **others)
 
@@ -143,13 +155,36 @@ def scope_options(verb: Verb) -> Verb:
 
 
 def _open(
-    *, venue: str | None, base_url: str | None, accounts: Path | None, only: tuple[str, ...], config: Path | None, builder: bool
-) -> tuple[Venue, list[Account]]:
-    names = [name.strip() for text in only for name in text.split(",") if name.strip()]
-    if only and not names:
-        raise click.UsageError("--only names no account", click.get_current_context())
-    chosen, found = read_accounts(accounts, environment=os.environ, venue=venue, only=names)
-    return open_venue(chosen, read_settings(config, chosen), builder=builder, base_url=base_url), found
+    *,
+    venue: str | None,
+    base_url: str | None,
+    accounts: Path | None,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
+    config: Path | None,
+    builder: bool,
+) -> tuple[Mapping[str, Venue], list[Account]]:
+    found = read_accounts(
+        accounts, environment=os.environ, venue=venue, only=listed("--only", only), exclude=listed("--exclude", exclude)
+    )
+    names = list(dict.fromkeys(str(account.venue) for account in found))
+    if len(names) > 1 and (builder or base_url is not None):
+        option = "--builder" if builder else "--base-url"
+        raise click.UsageError(
+            f"{option} is one venue's, and the accounts are for {' and '.join(names)}; choose one with --venue, "
+            "or write it into the settings file that --config names",
+            click.get_current_context(),
+        )
+    venues = {name: open_venue(name, read_settings(config, name), builder=builder, base_url=base_url) for name in names}
+    return venues, found
+
+
+def listed(option: str, texts: tuple[str, ...], *, noun: str = "account") -> list[str]:
+    """What an option lists, with commas, or given more than once."""
+    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
+    if texts and not names:
+        raise click.UsageError(f"{option} names no {noun}", click.get_current_context())
+    return names
 
 
 def _with(options: tuple[Callable[[Verb], Verb], ...], verb: Verb) -> Verb:

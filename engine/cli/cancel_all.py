@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import click
 
-from engine.cli.accounts import Wanted, account_options, in_words, scope_options
+from engine.cli.accounts import Wanted, account_options, in_words, listed, scope_options
+from engine.cli.guard import Guard, guard_options
 from engine.cli.output import AT_RISK, CLEAN, clean, stdout_console
-from engine.cli.priorities import PRIORITIES
+from engine.cli.report_files import ReportFiles
 from engine.cli.running import print_document, print_result, print_verdict, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_plan, say_run
 from engine.core.plan import Plan
-from engine.core.request import Scope
+from engine.core.priority import PRIORITIES
+from engine.core.request import Scope, checked_seconds
 from engine.errors import ConfigError
 from engine.run import CancelEngine
 
@@ -28,9 +32,29 @@ from engine.run import CancelEngine
     type=click.Choice(list(PRIORITIES), case_sensitive=False),
     help="Which go first, where they are cancelled by id: the largest by value, or the oldest. They are listed first then.",
 )
+@click.option("--keep", metavar="ID,ID", multiple=True, help="Leave these orders alone, whatever else is in scope.")
+@click.option(
+    "--settle", metavar="SECONDS", type=float, help="List again after so long, for orders that were still on their way."
+)
+@guard_options
+@click.option(
+    "--report", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Write the report there, as JSON and as CSV."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done; sends listings, and no cancel.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask first; needed without a terminal.")
-def cancel_all(wanted: Wanted, scope: Scope, *, lists_first: bool, priority: str | None, dry_run: bool, yes: bool) -> int:
+def cancel_all(  # one for each option
+    wanted: Wanted,
+    scope: Scope,
+    *,
+    guard: Guard,
+    lists_first: bool,
+    priority: str | None,
+    keep: tuple[str, ...],
+    settle: float | None,
+    directory: Path | None,
+    dry_run: bool,
+    yes: bool,
+) -> int:
     """Cancel every open order in scope, then list again to prove that none is left.
 
     Without --market, --asset and --side, that is every open order of every account. Where the venue has a cancel of its own
@@ -38,29 +62,44 @@ def cancel_all(wanted: Wanted, scope: Scope, *, lists_first: bool, priority: str
 
     \b
     Examples:
-      cancel-engine cancel-all --venue polymarket --accounts accounts.toml --dry-run
-      cancel-engine cancel-all --venue opinion --accounts accounts.toml --market 123 --side buy --yes --json
+      cancel-engine cancel-all --accounts accounts.toml --dry-run
+      cancel-engine cancel-all --venue opinion --accounts accounts.csv --market 123 --side buy --yes --json
+      cancel-engine cancel-all --accounts accounts.toml --exclude bob --max-orders 500 --report reports
     """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
     rank = None if priority is None else PRIORITIES[priority]
+    settle_s = checked_seconds("--settle", settle)
+    if keep:
+        scope = replace(scope, except_ids=listed("--keep", keep, noun="order"))
     if dry_run:
         return _show_plan(wanted, scope, lists_first=lists_first or rank is not None)
+    files = None if directory is None else ReportFiles.prepare(directory)
+    guard.check_accounts(len(wanted.accounts))
     if not yes:
         _confirm(wanted, scope)
+
     report = run(
         wanted,
         lambda engine, progress: engine.mass_cancel(
-            wanted.accounts, scope, lists_first=lists_first, priority=rank, deadline_s=wanted.deadline_s, progress=progress
+            wanted.accounts,
+            scope,
+            lists_first=lists_first,
+            priority=rank,
+            settle_s=settle_s,
+            deadline_s=wanted.deadline_s,
+            progress=progress,
         ),
+        check=(guard, scope) if guard.needs_plan else None,
     )
+    kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
     sentence = say_run(report, scope)
     if wanted.as_json:
-        return print_document(report.to_dict(), sentence, is_clean=report.is_clean)
-    return print_result(report, sentence)
+        return max(kept, print_document(report.to_dict(), sentence, is_clean=report.is_clean))
+    return max(kept, print_result(report, sentence))
 
 
 def _show_plan(wanted: Wanted, scope: Scope, *, lists_first: bool) -> int:
     async def make() -> Plan:
-        async with CancelEngine(wanted.venue) as engine:
+        async with CancelEngine(*wanted.venues.values()) as engine:
             return await engine.plan(wanted.accounts, scope, lists_first=lists_first, deadline_s=wanted.deadline_s)
 
     plan = anyio.run(make)

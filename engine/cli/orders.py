@@ -74,7 +74,7 @@ async def _list(wanted: Wanted, scope: Scope) -> dict[str, Listing]:
             await _read(engine, wanted, account, scope, listings[account.name])
 
     with anyio.move_on_after(wanted.deadline_s) as bound, stopping(bound.cancel):
-        async with CancelEngine(wanted.venue) as engine, anyio.create_task_group() as tasks:
+        async with CancelEngine(*wanted.venues.values()) as engine, anyio.create_task_group() as tasks:
             for account in wanted.accounts:
                 tasks.start_soon(list_one, account)
     return listings
@@ -84,10 +84,10 @@ async def _read(engine: CancelEngine, wanted: Wanted, account: Account, scope: S
     # The engine's own filter would drop an order of which it is not known whether it belongs; here it is told.
     try:
         async for order in engine.open_orders(account, Scope(market=scope.market)):
-            belongs = wanted.venue.belongs(scope, order)
+            belongs = wanted.venue_of(account).belongs(scope, order)
             if belongs is Belongs.IN:
                 listing.orders.append(order)
-            elif belongs is not Belongs.OUT:
+            elif not belongs.is_clear:
                 listing.unclear[order.order_id] = belongs
         listing.error = None
     except VenueError as error:

@@ -1,4 +1,4 @@
-"""Keep the reports of runs in a directory: for their owner alone, whole or not at all, and never over a file that is there."""
+"""`--report DIR`: the report of a run as files, for its owner alone, whole or not at all, and never over a file that is there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from engine.cli.output import plain
+import click
+
+from engine.cli.output import AT_RISK, CLEAN, clean, plain
 from engine.core.report import RunReport
 from engine.core.table import COLUMNS, rows_of
 from engine.errors import ConfigError
@@ -46,7 +48,7 @@ class ReportFiles:
             return cls(directory.resolve())
         except (OSError, ValueError) as error:
             words = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise ConfigError(f"cannot write reports into {str(directory)!r}: {words}; name a directory of your own") from error
+            raise ConfigError(f"--report {directory}: no report can be written there: {words}") from error
 
     def write(self, report: RunReport) -> list[Path]:
         """Write `<run_id>.json`, which loads back, then `<run_id>.csv`, a row for each order; both paths, in this order.
@@ -65,6 +67,20 @@ class ReportFiles:
             csv.writer(file).writerow(COLUMNS)
             csv.writer(file).writerows(rows_of(report))
         return [as_json, as_table]
+
+    def tell(self, report: RunReport) -> int:
+        """Write the files and say on stderr where they are, or why they are not; what was cancelled is told in any case.
+
+        Returns:
+            The exit code that this alone would bring.
+        """
+        try:
+            paths = self.write(report)
+        except OSError as error:
+            click.echo(clean(f"The report could not be written to {self.directory}: {error.strerror or error}."), err=True)
+            return AT_RISK
+        click.echo(clean(f"Report: {' and '.join(map(str, paths))}"), err=True)
+        return CLEAN
 
 
 def _json_of(report: RunReport) -> Iterator[str]:

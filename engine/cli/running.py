@@ -5,35 +5,56 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import anyio
+import click
 
 from engine.cli.accounts import Wanted
+from engine.cli.guard import Guard
 from engine.cli.live import Watch, telling
 from engine.cli.output import AT_RISK, CLEAN, print_json, print_sentence, stderr_console, stdout_console
-from engine.cli.signals import stopping
+from engine.cli.signals import asking, stopping
 from engine.cli.tables import BAD, GOOD, print_report
 from engine.core.report import RunReport
+from engine.core.request import Scope
 from engine.progress import Progress
 from engine.run import CancelEngine
 
 Call = Callable[[CancelEngine, Progress], Awaitable[object]]
 
 
-def run(wanted: Wanted, call: Call) -> RunReport:
+def run(wanted: Wanted, call: Call, *, check: tuple[Guard, Scope] | None = None) -> RunReport:
     """Make the call and give back its report, also when Ctrl-C or SIGTERM stops it.
 
+    Args:
+        wanted: Venues and accounts.
+        call: What to do.
+        check: Limits that are held against a plan for the scope first, made with the same engine, so that its requests count.
+
     Raises:
-        ConfigError: the request cannot be used; nothing was sent.
+        ConfigError: the request cannot be used; no cancel was sent.
+        click.Abort: a signal came before the call began.
     """
-    return anyio.run(_follow, wanted, call)
+    return anyio.run(_follow, wanted, call, check)
 
 
-async def _follow(wanted: Wanted, call: Call) -> RunReport:
+async def _follow(wanted: Wanted, call: Call, check: tuple[Guard, Scope] | None) -> RunReport:
     progress = Progress()
     watch = Watch(progress)
-    with stopping(watch.stop):
-        async with CancelEngine(wanted.venue) as engine, telling(watch, as_json=wanted.as_json):
-            await call(engine, progress)
-        return progress.report()
+    async with CancelEngine(*wanted.venues.values()) as engine:
+        if check is not None:
+            await _check(engine, wanted, *check)
+        with stopping(watch.stop):
+            async with telling(watch, as_json=wanted.as_json):
+                await call(engine, progress)
+            return progress.report()
+
+
+async def _check(engine: CancelEngine, wanted: Wanted, guard: Guard, scope: Scope) -> None:
+    with anyio.CancelScope() as looking, stopping(looking.cancel):
+        plan = await engine.plan(wanted.accounts, scope, deadline_s=wanted.deadline_s)
+    if looking.cancelled_caught:
+        raise click.Abort
+    with asking():
+        guard.check_plan(plan)
 
 
 def print_verdict(sentence: str, *, is_clean: bool) -> None:

@@ -36,6 +36,16 @@ def stopping(stop: Callable[[], object]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def asking() -> Iterator[None]:
+    """Let Ctrl-C end a question that is asked from within a loop, which would wait for its answer first."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _leave() -> None:
     """Leave without waiting for anything; a hidden cursor is given back first."""
     words = b"cancel-engine: interrupted twice; what was under way may or may not have reached the venue\n"

@@ -10,7 +10,7 @@ from engine.cli.output import counted, in_seconds, short_id
 from engine.core.outcome import Outcome
 from engine.core.plan import Plan
 from engine.core.report import RunReport
-from engine.core.request import Belongs, Scope
+from engine.core.request import Scope
 from engine.core.summary import CancelSummary
 
 MOST_NAMED = 3
@@ -123,7 +123,7 @@ def _say_nothing(scope: Scope) -> str:
 
 def _say_left(summaries: Iterable[CancelSummary]) -> list[str]:
     """A sentence about orders that were left alone because it is not clear whether they belong."""
-    unclear = Counter(why for summary in summaries for why in summary.left.values() if why is not Belongs.OUT)
+    unclear = Counter(why for summary in summaries for why in summary.left.values() if not why.is_clear)
     if not unclear:
         return []
     reasons = ", ".join(f"{count:,} {why.value}" for why, count in unclear.items())

@@ -258,6 +258,11 @@ class Plan:
         return sum(plan.requests for plan in self.accounts.values())
 
     @property
+    def notional(self) -> Decimal:
+        """What the orders rest for, in the quote currency, as far as the venues said."""
+        return sum((plan.notional for plan in self.accounts.values()), Decimal(0))
+
+    @property
     def tokens(self) -> int:
         """How many tokens that takes, at once and afterwards."""
         return sum(plan.tactic.tokens + plan.tactic.charged for plan in self.accounts.values() if plan.tactic is not None)
@@ -277,6 +282,7 @@ class Plan:
         return {
             "dry_run": True,
             "total": self.total,
+            "notional": str(self.notional),
             "requests": self.requests,
             "tokens": self.tokens,
             "least_time_s": rounded(self.least_time_s),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -41,10 +41,21 @@ class Belongs(StrEnum):
 
     IN = "in scope"
     OUT = "out of scope"
+    EXCLUDED = "excluded by id"
     SIDE_UNKNOWN = "side not established"
     MARKET_UNKNOWN = "market not established"
     ASSET_UNKNOWN = "asset not established"
     UNDECIDED = "where= raised an error"
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether there is no doubt about it."""
+        return self in (Belongs.IN, Belongs.OUT, Belongs.EXCLUDED)
+
+
+def _as_is(order_ids: Any) -> Container[str]:
+    ids: Container[str] = order_ids
+    return ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,7 @@ class Scope:
         asset: The venue's id or word for the outcome traded.
         side: Side of the book.
         order_ids: Only these ids.
+        except_ids: Not these ids, whatever else holds.
         where: Any predicate on the listed order. An order on which it raises an error is left alone and reported.
 
     Raises:
@@ -67,24 +79,33 @@ class Scope:
     side: Side | None = None
     order_ids: Iterable[str] | None = None
     where: Callable[[OpenOrder], bool] | None = None
+    except_ids: Iterable[str] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "market", _id_text("market", self.market))
         object.__setattr__(self, "asset", _id_text("asset", self.asset))
         if self.side is not None:
             object.__setattr__(self, "side", _side(self.side))
-        if self.order_ids is not None:
-            object.__setattr__(self, "order_ids", frozenset(checked_ids(self.order_ids)))
+        for name in ("order_ids", "except_ids"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, frozenset(checked_ids(getattr(self, name))))
         if self.where is not None and not callable(self.where):
             raise ConfigError("where must be a function of one OpenOrder")
 
-    def belongs(self, order: OpenOrder, *, markets: Iterable[str | None] | None = None) -> Belongs:
+    def belongs(
+        self, order: OpenOrder, *, markets: Iterable[str | None] | None = None, plain: Callable[[Any], Container[str]] = _as_is
+    ) -> Belongs:
         """Say whether the order belongs to this scope.
 
-        `markets` are the ids by which the venue lets this order's market be named; without it, only its own.
+        Args:
+            order: The order as the venue listed it.
+            markets: The ids by which the venue lets this order's market be named; without it, only its own.
+            plain: Gives ids in the one spelling in which the order's own comes.
         """
         names = (order.market,) if markets is None else tuple(markets)
-        if self.order_ids is not None and order.order_id not in self.order_ids:
+        if self.except_ids is not None and order.order_id in plain(self.except_ids):
+            return Belongs.EXCLUDED
+        if self.order_ids is not None and order.order_id not in plain(self.order_ids):
             return Belongs.OUT
         if self.market is not None and self.market not in names:
             return Belongs.MARKET_UNKNOWN if order.market is None else Belongs.OUT

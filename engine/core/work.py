@@ -489,7 +489,7 @@ class Drain:
             self._seen_before = None
             self._begin_walk()
             return
-        self.verified = self._stuck == 0 and all(why is Belongs.OUT for why in self.left.values())
+        self.verified = self._stuck == 0 and all(why.is_clear for why in self.left.values())
         self.is_finished = True
 
     def _doubt(self, problem: str) -> None:

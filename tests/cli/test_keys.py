@@ -86,7 +86,7 @@ def test_a_key_of_opinion_is_one_value(cli, opinion, tmp_path, monkeypatch):
     path = tmp_path / "accounts.toml"
     monkeypatch.setenv("OPINION_PRIVATE_KEY", WALLET)
     ran = cli("keys", "derive", "--venue", "opinion", "--base-url", opinion.base_url, "--out", path, "--name", "alice")
-    (account,) = read_accounts(path, environment={})[1]
+    (account,) = read_accounts(path, environment={})
     assert (ran.code, ran.err) == (0, "")
     assert ADDRESS in ran.out
     assert account.credentials.api_key not in ran.out

@@ -7,10 +7,9 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunReport, Scope, Side
+from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunReport, Scope, Side, largest, oldest
 from engine.cli.comparison import Rate, compare, joined
 from engine.cli.output import clean, plain
-from engine.cli.priorities import largest, oldest
 from engine.cli.tables import print_orders, print_plan, print_report
 from engine.cli.verdicts import say_ids, say_plan, say_run
 from engine.core.plan import AccountPlan, Tactic

@@ -24,6 +24,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -131,6 +132,12 @@ def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
 def plain_id(order_id: str) -> str:
     """The id as all spellings of it have in common: hex digits in lower case, as the venue writes them."""
     return order_id.lower() if _HEX.fullmatch(order_id) else order_id
+
+
+@lru_cache(maxsize=8)
+def plain_ids(order_ids: frozenset[str]) -> frozenset[str]:
+    """All of these ids so; remembered, because every listed order is looked up among them."""
+    return frozenset(map(plain_id, order_ids))
 
 
 def plain_market(market: str) -> str | None:

@@ -60,7 +60,7 @@ class AccountCall:
         """See `Part`."""
         due_s = await self.begin().pull.run()
         if due_s is None:
-            self.end(None)
+            self.end(None, anyio.current_time())
         return due_s
 
     def begin(self) -> Begun:
@@ -69,10 +69,10 @@ class AccountCall:
             self._begun = self._begin(self)
         return self._begun
 
-    def end(self, stop: str | None) -> None:
+    def end(self, stop: str | None, now_s: float) -> None:
         """The account's part is over; `stop` says what ended it, if it did not end by itself."""
         if self._summary is None:
-            self._end_s = anyio.current_time()
+            self._end_s = now_s
             if self._begun is not None:
                 self._begun.slots.tell_open()
             self._summary = self._summed_up(stop)
@@ -283,4 +283,4 @@ class Progress:
         """The call is over; `stop` says what ended it, if it did not end by itself. The engine does this."""
         self._end_s, self._stop = anyio.current_time(), stop
         for part in self._parts:
-            part.end(stop)
+            part.end(stop, self._end_s)

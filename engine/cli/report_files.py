@@ -1,4 +1,4 @@
-"""`--report DIR`: the report of a run as files, for its owner alone, whole or not at all, and never over a file that is there."""
+"""Keep the reports of runs in a directory: for their owner alone, whole or not at all, and never over a file that is there."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ReportFiles:
             return cls(directory.resolve())
         except (OSError, ValueError) as error:
             words = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise ConfigError(f"--report {directory}: no report can be written there: {words}") from error
+            raise ConfigError(f"cannot write reports into {str(directory)!r}: {words}; name a directory of your own") from error
 
     def write(self, report: RunReport) -> list[Path]:
         """Write `<run_id>.json`, which loads back, then `<run_id>.csv`, a row for each order; both paths, in this order.
@@ -77,7 +77,8 @@ class ReportFiles:
         try:
             paths = self.write(report)
         except OSError as error:
-            click.echo(clean(f"The report could not be written to {self.directory}: {error.strerror or error}."), err=True)
+            words = f"The report could not be written into {self.directory}: {error.strerror or error}."
+            click.echo(clean(words), err=True)
             return AT_RISK
         click.echo(clean(f"Report: {' and '.join(map(str, paths))}"), err=True)
         return CLEAN

@@ -59,20 +59,17 @@ class RunReport:
     @property
     def by_outcome(self) -> dict[Outcome, int]:
         """How many orders ended in each outcome, over all accounts."""
-        counted: Counter[Outcome] = Counter()
-        for summary in self.accounts.values():
-            counted.update(summary.by_outcome)
-        return {outcome: counted[outcome] for outcome in Outcome if counted[outcome]}
+        return {outcome: self._counted[outcome] for outcome in Outcome if outcome in self._counted}
 
     @property
     def total(self) -> int:
         """How many orders the report accounts for."""
-        return sum(summary.total for summary in self.accounts.values())
+        return sum(self._counted.values())
 
     @property
     def cancelled(self) -> int:
         """How many ended in one of the two cancelled outcomes."""
-        return sum(summary.cancelled for summary in self.accounts.values())
+        return sum(count for outcome, count in self._counted.items() if outcome.is_success)
 
     @property
     def failed(self) -> int:
@@ -82,7 +79,7 @@ class RunReport:
     @property
     def at_risk(self) -> int:
         """How many may still be live."""
-        return sum(summary.at_risk for summary in self.accounts.values())
+        return sum(count for outcome, count in self._counted.items() if outcome.may_be_live)
 
     @property
     def listing_complete(self) -> bool:
@@ -133,6 +130,14 @@ class RunReport:
     def by_reason(self) -> tuple[Reason, ...]:
         """Why orders were not cancelled, each reason once: what may be live first, then by how many."""
         return tuple(group_reasons(self.results))
+
+    @cached_property
+    def _counted(self) -> Mapping[Outcome, int]:
+        counted: Counter[Outcome] = Counter()
+        for summary in self.accounts.values():
+            if summary.total:
+                counted.update(summary.by_outcome)
+        return counted
 
     @cached_property
     def _times(self) -> Times:

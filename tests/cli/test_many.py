@@ -147,7 +147,7 @@ def test_excluded_accounts_are_left_alone(cli, simulate):
         (("--max-notional", "much"), "is no number"),
         (("--max-notional", "-1"), "no positive number"),
         (("--max-notional", "nan"), "no positive number"),
-        (("--report", "/dev/null/reports"), "no report can be written there"),
+        (("--report", "/dev/null/reports"), "cannot write reports into"),
     ],
 )
 def test_a_bad_choice_is_one_line(cli, standing, options, hint):
@@ -264,7 +264,7 @@ def test_a_report_that_cannot_be_written_costs_no_answer(cli, simulate, tmp_path
     monkeypatch.setattr("os.fsync", refuse)
     ran = cli("cancel-all", *venue.use, "--yes", "--json", "--report", tmp_path / "r")
     assert (ran.code, ran.document["cancelled"]) == (1, 2)
-    assert "The report could not be written" in ran.err
+    assert "The report could not be written into" in ran.err
     assert list((tmp_path / "r").iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import anyio
 import pytest
@@ -137,6 +138,42 @@ async def test_a_late_call_is_neither_starved_nor_does_it_starve():
     shares = Counter(request.account for request in simulator.ledger.requests if 4.0 < request.time_s < 10.0)
     assert 120 == shares.total()
     assert 0.8 <= shares["small-0"] / shares["small-1"] <= 1.25
+
+
+async def test_newcomers_do_not_starve_an_account_that_was_served_much():
+    """Ten calls that come late get their turns, and so does the account that has had thirty before."""
+    simulator, accounts = crowd(11, 100, quota=None)
+    async with engine_for(simulator, limits=Limits(per_venue=(Window(20, 1.0),))) as engine:
+
+        async def call(account, after_s):
+            await anyio.sleep(after_s)
+            await engine.cancel_all(account, deadline_s=10.0)
+
+        async with anyio.create_task_group() as tasks:
+            for number, account in enumerate(accounts):
+                tasks.start_soon(call, account, 1.5 if number else 0.0)
+
+    shares = Counter(request.account for request in simulator.ledger.requests if 3.0 < request.time_s < 9.0)
+    assert 120 == shares.total()
+    assert all(9 <= shares[account.name] <= 13 for account in accounts)
+
+
+async def test_a_call_that_ends_in_the_queue_leaves_its_place_to_others():
+    """Where a deadline ends the waiting of one call, the other one goes on as if it had never been there."""
+    simulator, accounts = crowd(2, 60, quota=None)
+    reports = {}
+    async with engine_for(simulator, limits=Limits(per_venue=(Window(10, 1.0),))) as engine:
+
+        async def call(account, **options):
+            reports[account.name] = await engine.cancel_all(account, **options)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call, accounts[0])
+            for after_s in (0.5, 1.5, 2.5):
+                tasks.start_soon(partial(call, accounts[1], deadline_s=after_s))
+
+    assert (60, True) == (reports["small-0"].cancelled, reports["small-0"].verified)
+    assert reports["small-0"].elapsed_s < 12
 
 
 async def test_no_more_requests_than_allowed_are_on_their_way_to_a_venue():
@@ -293,6 +330,7 @@ async def test_a_closed_venue_is_tried_by_one_cancel_at_a_time():
     assert (6_000, True) == (report.cancelled, report.is_clean)
     assert 2 <= len(tried) <= 8
     assert [("polymarket", True)] == [(each.venue, each.ended_s < 75) for each in report.outages]
+    assert report.elapsed_s < report.outages[0].ended_s + 8.0
 
 
 async def test_a_venue_that_cannot_be_reached_at_first_is_waited_for_until_the_deadline():

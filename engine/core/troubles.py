@@ -78,7 +78,7 @@ def _of_stop(stop: str, summaries: Iterable[CancelSummary]) -> Trouble:
 
 
 def _of_outage(outage: Outage, summaries: Iterable[CancelSummary], outages: Sequence[Outage]) -> Trouble:
-    lasted = f"from {outage.began_s:.1f} s on" + ("" if outage.ended_s is None else f" until {outage.ended_s:.1f} s")
+    lasted = f"from {_in_words(outage.began_s)} on" + ("" if outage.ended_s is None else f" until {_in_words(outage.ended_s)}")
     return Trouble(
         kind="outage",
         text=f"{outage.venue} gave no usable answer to anybody {lasted}: {outage.text}.",
@@ -92,7 +92,7 @@ def _outage_behind(summary: CancelSummary, outages: Iterable[Outage]) -> Outage 
     if summary.fault_code is not Fault.UNREACHABLE:
         return None
     for outage in outages:
-        # To the millisecond, as they are written down, so that a loaded report names the same accounts.
+        # To the millisecond, for the reason of `_in_words`: a loaded report names the same accounts.
         began_s, gave_up_s, ended_s = round(outage.began_s, 3), round(summary.elapsed_s, 3), rounded(outage.ended_s)
         if outage.venue == summary.venue and began_s <= gave_up_s and (ended_s is None or gave_up_s <= ended_s):
             return outage
@@ -136,6 +136,11 @@ def _of_listings(venue: str, summaries: Sequence[CancelSummary], *, is_stopped: 
         text = f"The answer to a mass cancel was lost for {whose}: what it cancelled may be missing."
         found.append(Trouble(kind="uncounted", text=text, venue=venue, accounts=_names(uncounted)))
     return found
+
+
+def _in_words(seconds: float) -> str:
+    """The seconds as they are written down, so that a loaded report says the same, with one digit of them."""
+    return f"{round(seconds, 3):.1f} s"
 
 
 def _count(summaries: Sequence[CancelSummary]) -> str:

@@ -314,6 +314,15 @@ def test_an_account_is_told_with_the_outage_in_which_it_was_given_up(gave_up_s, 
     assert named_with is None or ("until 22.5 s" in named.text) == (named_with == 22.5)
 
 
+def test_an_outage_has_the_same_words_before_and_after_loading():
+    """Its times are told from the milliseconds that are written down: 0.4499 s are 0.45 s there, and so 0.5 s."""
+    outage = Outage(venue="opinion", began_s=0.4499, ended_s=0.6499, text="HTTP 502")
+    report = RunReport(run_id="run", accounts={}, outages=(outage,))
+    loaded = RunReport.from_dict(report.to_dict())
+
+    assert report.troubles == loaded.troubles
+
+
 def test_what_was_waited_out_is_told_last_and_blames_nobody():
     """An outage that ended is told with its times; an account that only later stopped answering is told by itself."""
     told, words = troubles(stopped("a", Fault.UNREACHABLE, elapsed_s=60.0), outages=(FIRST,))

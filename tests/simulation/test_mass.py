@@ -522,3 +522,15 @@ async def test_a_rest_that_the_deadline_ends_is_not_verified():
         summary = await engine.cancel_all(account_of(simulator), settle_s=10.0, deadline_s=3.0)
 
     assert (3, True, False) == (summary.cancelled, summary.listing_complete, summary.verified)
+
+
+async def test_a_second_look_that_fails_is_not_covered_by_the_first():
+    """Where the listing fails after the rest, the account is not called listed to the end."""
+    simulator = simulated(orders=3, faults=[fault("http_500", routes={"list"}, from_s=1.0)])
+    async with engine_for(simulator) as engine:
+        summary = await engine.cancel_all(account_of(simulator), settle_s=2.0)
+
+    assert (3, False, False, Fault.LISTING) == (
+        summary.cancelled, summary.listing_complete, summary.verified, summary.fault_code,
+    )  # fmt: skip
+    assert not summary.is_clean

@@ -534,3 +534,14 @@ async def test_a_second_look_that_fails_is_not_covered_by_the_first():
         summary.cancelled, summary.listing_complete, summary.verified, summary.fault_code,
     )  # fmt: skip
     assert not summary.is_clean
+
+
+async def test_answers_that_a_stop_cut_off_are_no_sign_of_an_outage():
+    """After a call that was stopped with ten cancels on their way, the next one does not look whether the venue is there."""
+    simulator, accounts = crowd(1, 10, latency_s=2.0)
+    async with engine_for(simulator) as engine:
+        await engine.cancel_all(accounts[0], deadline_s=2.5)
+        summary = await engine.cancel_all(accounts[0])
+
+    assert summary.verified
+    assert {"list", "cancel"} == {request.route for request in simulator.ledger.requests}

@@ -142,3 +142,15 @@ async def test_what_cannot_be_used_is_refused_on_entering():
                 pass
 
     assert [] == list(simulator.ledger.requests)
+
+
+async def test_what_changes_while_nobody_reads_comes_once_as_it_is():
+    """A reader that begins late gets each order once, with its last fate, although some were written twice."""
+    simulator, accounts = some_accounts(1, 5, faults=[FaultRule(FAULTS["acknowledged_not_done"], times=2)])
+    async with engine_for(simulator) as engine, engine.stream(accounts) as results:
+        await anyio.sleep(20.0)
+        came = [result async for result in results]
+        report = results.report
+
+    assert 5 == len(came)
+    assert sorted(came, key=lambda result: result.index) == list(report.results)

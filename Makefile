@@ -27,6 +27,7 @@ vendor: .venv-vendor/.ready .venv-vendor-polymarket/.ready
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/pace.py
+	$(BIN)/python benchmarks/mass.py
 
 clean:
 	rm -rf .venv .venv-vendor .venv-vendor-polymarket

@@ -1,14 +1,17 @@
 """Takes resting orders off prediction-market order books, as fast as the venue allows, and reports the fate of every one."""
 
+from engine.core.measures import CurvePoint, Percentiles
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import OrderResult, Outcome
 from engine.core.plan import AccountPlan, Plan, Tactic
 from engine.core.priority import largest, oldest
 from engine.core.quota import Allowance, Bucket, Kind, Limits, Tier, Tokens, Window
-from engine.core.report import Outage, RunReport
+from engine.core.reasons import Reason
+from engine.core.report import RunReport
 from engine.core.request import Account, Belongs, Scope
 from engine.core.retry import Retry
-from engine.core.summary import CancelSummary, Fault
+from engine.core.summary import CancelSummary, Fault, Outage
+from engine.core.troubles import Trouble
 from engine.errors import (
     ConfigError,
     CredentialError,
@@ -21,6 +24,7 @@ from engine.errors import (
 )
 from engine.progress import Progress
 from engine.run import CancelEngine
+from engine.streaming import ResultStream
 
 __all__ = [
     "Account",
@@ -32,6 +36,7 @@ __all__ = [
     "CancelSummary",
     "ConfigError",
     "CredentialError",
+    "CurvePoint",
     "EngineError",
     "Fault",
     "Kind",
@@ -41,8 +46,11 @@ __all__ = [
     "OrderState",
     "Outage",
     "Outcome",
+    "Percentiles",
     "Plan",
     "Progress",
+    "Reason",
+    "ResultStream",
     "Retry",
     "RunReport",
     "Scope",
@@ -52,6 +60,7 @@ __all__ = [
     "Tier",
     "Tokens",
     "TransportError",
+    "Trouble",
     "UnavailableError",
     "VenueError",
     "Window",

@@ -5,7 +5,10 @@ A key is looked up here and nowhere else, and no message shows one. A venue is o
 
 from __future__ import annotations
 
+import csv
 import difflib
+import io
+import math
 import os
 import re
 import sys
@@ -143,7 +146,7 @@ class AccountRow:
     name: str
     venue: str | None
     keys: Mapping[str, str] = field(repr=False)
-    weight: float = 1
+    weight: float = 1.0
 
 
 def read_accounts(
@@ -154,12 +157,12 @@ def read_accounts(
     only: Collection[str] = (),
     exclude: Collection[str] = (),
 ) -> list[Account]:
-    """The accounts in the order of the file, each with its venue; without a file, the one of the environment.
+    """The accounts in the order of the file, each naming its venue; without a file, the one of the environment.
 
     Args:
-        path: The accounts file, or None.
+        path: The accounts file, TOML or, where its name ends in `.csv`, CSV; or None.
         environment: Where `env:NAME` is looked up.
-        venue: The accounts of this venue alone; None takes each at the venue that it names.
+        venue: Only accounts of this venue, and those that name none; None takes all, and every one must name its own.
         only: Names to choose; empty for all.
         exclude: Names to leave out.
 
@@ -172,7 +175,8 @@ def read_accounts(
     mine = [row for row in rows if venue is None or row.venue in (None, venue)]
     if not mine:
         raise ConfigError(f"no account in {path} is for {venue}")
-    return [_account(row, venue or _venue_of(row), environment) for row in _picked(mine, only, exclude, venue)]
+    picked = _picked(mine, only, exclude, venue)
+    return [_account(row, venue or _venue_of(row), environment) for row in picked]
 
 
 def check_venue(name: str) -> None:
@@ -223,14 +227,16 @@ def _missing(kind: VenueKind, environment: Mapping[str, str]) -> list[str]:
 
 def _file_rows(path: Path) -> list[AccountRow]:
     text, is_private = _read(path, "the accounts file")
-    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _toml_rows(path, text)
+    entries = _csv_entries(path, text) if path.suffix.lower() == ".csv" else _toml_entries(path, text)
+    rows = [_row(where, entry) for where, entry in entries]
     _refuse_twins(path, rows)
     if not is_private and any(_is_literal(row) for row in rows):
         raise ConfigError(f"{path} holds a key and others may read or change it; run: chmod 600 {path}")
     return rows
 
 
-def _toml_rows(path: Path, text: str) -> list[AccountRow]:
+def _toml_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Each account's table, and where it stands."""
     table = _parsed(path, text)
     refuse_unknown(f"{path}", table, ("account",))
     entries = table.get("account", [])
@@ -238,38 +244,47 @@ def _toml_rows(path: Path, text: str) -> list[AccountRow]:
         raise ConfigError(f"{path}: write each account as a table that begins with [[account]]")
     if not entries:
         raise ConfigError(f"{path}: no accounts in it; each begins with [[account]], then name = …, venue = … and its keys")
-    return [_row(f"{path}: account {number}", entry) for number, entry in enumerate(entries, start=1)]
+    return [(f"{path}: account {number}", entry) for number, entry in enumerate(entries, start=1)]
 
 
-def _csv_rows(path: Path, text: str) -> list[AccountRow]:
-    """The same out of a table whose first line names the columns; a weight is a text there."""
-    header, lines = read_rows(f"{path}", text)
-    every_key = dict.fromkeys(key for kind in VENUES.values() for key in kind.variables)
-    known = ("name", "venue", *every_key, "weight")
-    if any(";" in column or "\t" in column for column in header):
-        raise ConfigError(f"{path}: line 1: cells are separated by commas, as in name,venue,api_key")
+def _csv_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Each account's row below the header, and where it stands; a cell without anything in it stands for nothing."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: list[str] | None = None
+    entries: list[tuple[str, dict[str, Any]]] = []
+    try:
+        for cells in reader:
+            where = f"{path}: line {reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if header is None:
+                header = [cell.strip() for cell in cells]
+                _check_header(where, header)
+            elif len(cells) != len(header):
+                raise ConfigError(f"{where}: has {len(cells)} cells, and the header has {len(header)}")
+            else:
+                entries.append((where, {key: cell.strip() for key, cell in zip(header, cells, strict=True) if cell.strip()}))
+    except csv.Error as error:
+        raise ConfigError(f"{path}: line {reader.line_num} is not valid CSV: {error}") from error
+    if not entries:
+        raise ConfigError(f"{path}: no accounts in it; below a header such as name,venue,api_key each has a line")
+    return entries
+
+
+def _check_header(where: str, header: Sequence[str]) -> None:
+    """Refuse a header with columns that nobody would read. It may be no header at all, so what stands in it is not shown."""
+    known = list(dict.fromkeys(("name", "venue", "weight", *(key for kind in VENUES.values() for key in kind.variables))))
     for number, column in enumerate(header, start=1):
         if column not in known:
-            raise ConfigError(f"{path}: line 1: column {number} is unknown{_nearest_alone(column, known)}")
-    if "name" not in header:
-        raise ConfigError(f"{path}: line 1 must name the columns, such as name,venue,api_key")
-    rows = [_row(f"{path}: line {line}", {**cells, **_weight_of(cells)}) for line, cells in lines]
-    if not rows:
-        raise ConfigError(f"{path}: no accounts in it; each is a line below the one that names the columns")
-    return rows
-
-
-def _weight_of(cells: Mapping[str, str]) -> dict[str, Any]:
-    """The weight of a line of CSV as a number; a text that is none stays one, and is refused as any other."""
-    try:
-        return {"weight": float(cells["weight"])}
-    except (KeyError, ValueError):
-        return {}
+            raise ConfigError(f"{where}: column {number} of the header is none of {', '.join(known)}")
+    if len(set(header)) < len(header) or "name" not in header:
+        raise ConfigError(f"{where}: the header must have each column once, and name among them")
 
 
 def _row(where: str, entry: Mapping[str, Any]) -> AccountRow:
-    name, weight = entry.get("name"), entry.get("weight", 1)
+    name = entry.get("name")
     where += f" ({name!r})" if isinstance(name, str) else ""
+    weight = _weight(where, entry.get("weight", 1.0))
     for key, value in entry.items():
         if key != "weight" and not isinstance(value, str):
             raise ConfigError(f"{where}: {key} must be text in quotes")
@@ -278,11 +293,21 @@ def _row(where: str, entry: Mapping[str, Any]) -> AccountRow:
         raise ConfigError(f"{where}: weight must be a positive number, such as 2")
     venue = entry.get("venue")
     if venue is not None and venue not in VENUES:
-        raise ConfigError(f"{where}: unknown venue{_nearest_alone(venue, VENUES)}")
+        raise ConfigError(f"{where}: unknown venue {venue!r}{_nearest(venue, VENUES)}")
     keys = {key: value for key, value in entry.items() if key not in ("name", "venue", "weight")}
     kinds = VENUES.values() if venue is None else [VENUES[venue]]
     refuse_unknown(where, keys, dict.fromkeys(key for kind in kinds for key in kind.variables))
     return AccountRow(str(name), venue, keys, weight)
+
+
+def _weight(where: str, value: object) -> float:
+    try:
+        weight = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight < math.inf:
+        raise ConfigError(f"{where}: weight must be a positive number, not {value!r}")
+    return weight
 
 
 def _refuse_twins(path: Path, rows: Iterable[AccountRow]) -> None:
@@ -300,22 +325,27 @@ def _is_literal(row: AccountRow) -> bool:
 def _venue_of(row: AccountRow) -> str:
     """The venue that the account names."""
     if row.venue is None:
-        raise ConfigError(f'account {row.name!r} names no venue; write venue = "…" to it, or choose --venue {"|".join(VENUES)}')
+        raise ConfigError(
+            f"account {row.name!r} does not name its venue; write it there, or choose it with --venue {'|'.join(VENUES)}"
+        )
     return row.venue
 
 
-def _picked(rows: Sequence[AccountRow], only: Collection[str], exclude: Collection[str], venue: str | None) -> list[AccountRow]:
-    names = {row.name for row in rows}
+def _picked(
+    rows: Sequence[AccountRow], only: Collection[str], exclude: Collection[str], venue: str | None
+) -> Sequence[AccountRow]:
+    names = [row.name for row in rows]
     for name in (*only, *exclude):
         if name not in names:
-            shown = ", ".join([row.name for row in rows[:20]]) + (f" and {len(rows) - 20} more" if len(rows) > 20 else "")
-            raise ConfigError(f"no account{f' for {venue}' if venue else ''} is named {name!r}; there are: {shown}")
-    both = [name for name in only if name in exclude]
-    if both:
-        raise ConfigError(f"account {both[0]!r} is both chosen with --only and left out with --exclude")
-    picked = [row for row in rows if (row.name in only or not only) and row.name not in exclude]
+            shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+            whose = "no account" if venue is None else f"no account for {venue}"
+            raise ConfigError(f"{whose} is named {name!r}; there are: {shown}")
+    for name in only:
+        if name in exclude:
+            raise ConfigError(f"account {name!r} is both chosen and left out")
+    picked = [row for row in rows if (not only or row.name in only) and row.name not in exclude]
     if not picked:
-        raise ConfigError("--exclude leaves no account")
+        raise ConfigError("every account is left out; nothing is to be done")
     return picked
 
 

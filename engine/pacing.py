@@ -3,15 +3,19 @@
 A `Lane` is one account's way to its venue. Its requests stand in one queue, or in two where cancels draw on tokens of their own
 and reading does not; only the head of a queue looks at the limits, and what is sent is chosen at the moment a turn comes, not
 before, so that a request can name as many orders as there are tokens then. At most one request of each account and queue waits
-for the venue-wide limits, in the order of arrival: that is round robin between the accounts that are ready.
+for the venue-wide limits, and there the account that has been served least comes next: with equal weights, that is round robin
+between the accounts that are ready.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.lowlevel
@@ -19,16 +23,16 @@ from aiolimiter import AsyncLimiter
 
 from engine.core.quota import Bucket, Feedback, Kind, Limits, Purse, Receipt, Send, SendLog, Window
 from engine.core.retry import Retry
-from engine.errors import ThrottledError, UnavailableError
+from engine.errors import ThrottledError, TransportError, UnavailableError
+from engine.probing import Health
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 DAY_S = 86_400.0
 
-LONGEST_OUTAGE_WAIT_S = 30.0
-"""Longest wait between two tries at a venue that takes no requests for now. Source: docs.polymarket.com trading/matching-engine,
-which advises to begin at 1 to 2 seconds, to double, and to stop at 30."""
+LONGEST_UNAVAILABLE_S = 30.0
+"""Longest wait of one account to which alone the venue says that it takes no requests for now. A guess; see `Health` for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,43 @@ class Track:
     queue: anyio.Lock
 
 
+class Caller(Protocol):
+    """Whose requests wait for turns: one account in one call.
+
+    Attributes:
+        served: How much it has been served in this call, in requests by weight.
+        tag: The same, counted so that nobody who comes late has it all for himself: see `FairQueue`.
+        weight: Its share of what accounts take turns for, relative to others.
+        began_s: When the call began.
+        is_bounded: Whether a deadline ends the call.
+    """
+
+    served: float
+    tag: float
+    weight: float
+    began_s: float
+    is_bounded: bool
+
+    async def look(self, turn: Turn, timeout_s: float) -> object:
+        """Send one small request of the turn's kind, for no use but to see whether the venue is there."""
+        ...
+
+
 class Source(Protocol[T_co]):
     """Where the head of a queue gets its request from."""
+
+    @property
+    def caller(self) -> Caller:
+        """Whose request it is."""
+        ...
+
+    def waits(self, track: Track, until_s: float) -> None:
+        """The next request has to wait so long for limits of the account's own."""
+        ...
+
+    def give_up(self, words: str) -> None:
+        """The venue has been away for too long; may raise a `VenueError`, or decline from now on."""
+        ...
 
     def need(self, track: Track) -> Need | None:
         """What the next request needs, or None if there is none now."""
@@ -60,27 +99,107 @@ class Source(Protocol[T_co]):
         ...
 
 
-class Gate:
-    """A set of limits that hold together."""
+COME_BACK = 5
+"""Turns of the event loop after which an account that was just served stands in the queue again, if it has more to send: it may
+be owed the next place as well."""
 
-    def __init__(self, quotas: tuple[Window | Bucket, ...]) -> None:
+
+class FairQueue:
+    """One place, and those who wait for it: who has been served least comes next, and among equals who came first.
+
+    This is start-time fair queueing (Goyal, Vin and Cheng, 1996): a caller who comes late is counted as if it had been served as
+    much as the one whose turn it was then, so nobody can be starved by newcomers.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, int, anyio.Event]] = []
+        self._numbers = itertools.count()
+        self._gone: set[int] = set()
+        self._is_taken = False
+        self._is_weighted = False
+        self._served = 0.0
+
+    async def acquire(self, caller: Caller) -> float:
+        """Wait for the place; give back the tag that counts for this turn."""
+        start = max(caller.tag, self._served)
+        self._is_weighted |= caller.weight != 1.0
+        if not self._is_taken:
+            self._is_taken = True
+            return start
+        number, event = next(self._numbers), anyio.Event()
+        heapq.heappush(self._waiting, (start, number, event))
+        try:
+            await event.wait()
+        except BaseException:
+            if event.is_set():
+                self.release()  # it was handed over, and will not be used
+            else:
+                self._gone.add(number)
+            raise
+        return start
+
+    async def is_overtaken(self, start: float) -> bool:
+        """Whether somebody who came meanwhile has been served less than the one who holds the place."""
+        if not self._is_weighted:
+            return False  # with equal weights, who comes later has been served as much
+        for _ in range(COME_BACK):
+            await anyio.lowlevel.checkpoint()
+        return bool(self._waiting) and self._waiting[0][0] < start
+
+    def serve(self, caller: Caller, start: float) -> None:
+        """Count the turn that begins."""
+        self._served = start
+        caller.tag = start + 1.0 / caller.weight
+        caller.served += 1.0 / caller.weight
+
+    def release(self) -> None:
+        """Hand the place to the next."""
+        while self._waiting:
+            _, number, event = heapq.heappop(self._waiting)
+            if number not in self._gone:
+                event.set()
+                return
+            self._gone.discard(number)
+        self._is_taken = False
+
+
+class Gate:
+    """A set of limits that hold together.
+
+    Args:
+        quotas: The limits.
+        in_flight: Most requests on their way at a time, or None for no bound.
+    """
+
+    def __init__(self, quotas: tuple[Window | Bucket, ...], *, in_flight: int | None = None) -> None:
         self._windows = [(quota.kinds, SendLog(quota)) for quota in quotas if isinstance(quota, Window)]
         self._buckets = [
             (quota.kinds, AsyncLimiter(quota.burst, quota.burst / quota.per_s)) for quota in quotas if isinstance(quota, Bucket)
         ]
         self._tells_kinds_apart = any(quota.kinds for quota in quotas)
-        self._queues: dict[Kind, anyio.Lock] = {}
+        self._queues: dict[Kind, FairQueue] = {}
+        self._most_in_flight = math.inf if in_flight is None else in_flight
+        self._in_flight = 0
+        self._looking = 0
         self._moved = anyio.Event()
 
-    def queue_of(self, kind: Kind) -> anyio.Lock:
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing is counted any more, so that a new one would serve as well."""
+        now_s = anyio.current_time()
+        return not self._buckets and self._in_flight == 0 and all(log.is_empty(now_s) for _, log in self._windows)
+
+    def queue_of(self, kind: Kind) -> FairQueue:
         """The queue of those whose next request is of this kind: one for all, unless the limits tell kinds apart."""
         key = kind if self._tells_kinds_apart else Kind.OTHER
         if key not in self._queues:
-            self._queues[key] = anyio.Lock(fast_acquire=True)
+            self._queues[key] = FairQueue()
         return self._queues[key]
 
     def free_at(self, kind: Kind, now_s: float) -> float:
-        """When every window has room for one more request of this kind."""
+        """When every limit has room for one more request of this kind: infinity while that hangs on those on their way."""
+        if self._in_flight >= self._most_in_flight:
+            return math.inf
         return max((log.free_at(now_s) for log in self._logs_of(kind)), default=now_s)
 
     async def wait_free(self, kind: Kind) -> None:
@@ -88,31 +207,45 @@ class Gate:
         for kinds, bucket in self._buckets:
             if not kinds or kind in kinds:
                 await bucket.acquire()
+        await self.wait_room(kind)
+
+    async def wait_room(self, kind: Kind) -> None:
+        """The same but for the buckets, whose tokens are taken by waiting."""
         while True:
             now_s = anyio.current_time()
             free_at_s = self.free_at(kind, now_s)
             if free_at_s <= now_s:
                 return
-            moved = self._moved
-            with anyio.move_on_at(free_at_s):
-                await moved.wait()
+            self._looking += 1
+            try:
+                with anyio.move_on_at(free_at_s):
+                    await self._moved.wait()
+            finally:
+                self._looking -= 1
 
     def start(self, kind: Kind) -> None:
         """A request takes its place in every window."""
+        self._in_flight += 1
         for log in self._logs_of(kind):
             log.start()
+
+    def ended(self) -> None:
+        """A request is over, or will never leave."""
+        self._in_flight -= 1
+        if self._in_flight + 1 >= self._most_in_flight:
+            self._move()
 
     def left(self, kind: Kind, send: Send) -> None:
         """The request has started to leave."""
         for log in self._logs_of(kind):
             log.left(send)
-        self._move(kind)
+        self._move()
 
     def withdrawn(self, kind: Kind) -> None:
         """The request will never leave."""
         for log in self._logs_of(kind):
             log.withdrawn()
-        self._move(kind)
+        self._move()
 
     def answered(self, kind: Kind, took_s: float) -> None:
         """The answer to a request came, after so long."""
@@ -122,8 +255,8 @@ class Gate:
     def _logs_of(self, kind: Kind) -> list[SendLog]:
         return [log for kinds, log in self._windows if not kinds or kind in kinds]
 
-    def _move(self, kind: Kind) -> None:
-        if self._logs_of(kind):
+    def _move(self) -> None:
+        if self._looking:
             self._moved.set()
             self._moved = anyio.Event()
 
@@ -134,15 +267,19 @@ class Turn:
     Attributes:
         kind: What kind of request it is for.
         receipt: For the tokens that were taken for it; None where requests cost none.
+        granted_s: When it was granted.
+        waited_s: How long the limits kept it waiting, while it was the next of its queue.
     """
 
-    __slots__ = ("_lane", "_send", "granted_s", "kind", "receipt")
+    __slots__ = ("_lane", "_send", "granted_s", "kind", "receipt", "waited_s")
 
-    def __init__(self, lane: Lane, kind: Kind, cost: int, now_s: float) -> None:
+    def __init__(self, lane: Lane, kind: Kind, cost: int, now_s: float, *, waited_s: float = 0.0) -> None:
         self._lane = lane
         self._send: Send | None = None
         self.kind = kind
         self.granted_s = now_s
+        self.waited_s = waited_s
+        lane.warm()
         self.receipt = lane.spend(cost)
         for gate in lane.gates:
             gate.start(kind)
@@ -159,22 +296,29 @@ class Turn:
             for gate in self._lane.gates:
                 gate.left(self.kind, self._send)
 
-    def end(self, *, is_answered: bool) -> None:
-        """The request is over: answered, lost, or never sent, in which case its place is free again."""
+    def end(self, *, is_answered: bool) -> float:
+        """The request is over: answered, lost, or never sent, in which case its place is free again.
+
+        Returns:
+            Seconds that it was on its way.
+        """
         if self._send is None:
             self.withdrawn()
-            return
+            return 0.0
         self._lane.ended(self.receipt)
         self._send.took_s = anyio.current_time() - self._send.left_s
-        if is_answered:
-            for gate in self._lane.gates:
+        for gate in self._lane.gates:
+            gate.ended()
+            if is_answered:
                 gate.answered(self.kind, self._send.took_s)
+        return self._send.took_s
 
     def withdrawn(self) -> None:
         """The request will not be sent; its place is free again, and its tokens are back."""
         self.refund()
         self._lane.ended(self.receipt)
         for gate in self._lane.gates:
+            gate.ended()
             gate.withdrawn(self.kind)
 
     def refund(self) -> None:
@@ -192,11 +336,13 @@ class Lane:
         most_ids: Most orders of one cancel, as far as the venue has taught us.
     """
 
-    def __init__(self, limits: Limits, *, venue: Gate, allowance: SendLog | None, retry: Retry, most_ids: int) -> None:
+    def __init__(self, lanes: Lanes, limits: Limits, *, allowance: SendLog | None, retry: Retry, most_ids: int) -> None:
         self.answered_s = -math.inf
         self.most_ids = most_ids
-        self.gates = (Gate(limits.per_account), venue)
+        self.gates = (Gate(limits.per_account), lanes.venue)
         self.tracks: tuple[Track, ...]
+        self._lanes = lanes
+        self._health = lanes.health
         self._purse = None if limits.tokens is None else Purse(limits.tokens)
         self._gather_s = 0.0 if limits.tokens is None else limits.tokens.gather_s
         self._set_tracks()
@@ -230,14 +376,20 @@ class Lane:
         """
         own, venue = self.gates
         async with track.queue:
+            began_s = anyio.current_time()
             while True:
                 need = source.need(track)
                 if need is None:
                     return None
-                await self._wait_hold()
-                await own.wait_free(need.kind)
-                await self._wait_tokens(need.tokens, source, track)
-                async with venue.queue_of(need.kind):
+                await self._wait_own(need, source, track)
+                queue = venue.queue_of(need.kind)
+                start = await queue.acquire(source.caller)
+                try:
+                    if self._health.blocks(need.kind) and not await self._wait_back(need.kind, source):
+                        continue
+                    await venue.wait_room(need.kind)
+                    if await queue.is_overtaken(start):
+                        continue
                     await venue.wait_free(need.kind)
                     now_s = anyio.current_time()
                     if self._held_until_s > now_s or not self._is_met(need, now_s) or own.free_at(need.kind, now_s) > now_s:
@@ -246,15 +398,50 @@ class Lane:
                     chosen = source.choose(track, self._most(now_s))
                     if chosen is None:
                         return None
-                    return chosen[0], Turn(self, need.kind, chosen[1], now_s)
+                    queue.serve(source.caller, start)
+                    return chosen[0], Turn(self, need.kind, chosen[1], now_s, waited_s=now_s - began_s)
+                finally:
+                    queue.release()
 
-    async def wait_any_turn(self, kind: Kind) -> Turn:
-        """Wait for a turn for a request that is chosen already, and costs no tokens."""
+    async def wait_any_turn(self, kind: Kind, caller: Caller) -> Turn:
+        """Wait for a turn for a request that is chosen already, and costs no tokens.
+
+        Raises:
+            TransportError: the venue has been away for too long.
+        """
         track = next(track for track in self.tracks if track.reads)
-        granted = await self.wait_turn(track, _Chosen(self, kind))
+        granted = await self.wait_turn(track, _Chosen(self, kind, caller))
         if granted is None:
             raise AssertionError("a choice that never declines was declined")
         return granted[1]
+
+    async def _wait_own(self, need: Need, source: Source[Any], track: Track) -> None:
+        """Wait for all that does not hang on other accounts."""
+        own = self.gates[0]
+        while self._held_until_s > anyio.current_time():  # a hold may be lengthened while it is waited for
+            source.waits(track, self._held_until_s)
+            await anyio.sleep_until(self._held_until_s)
+        now_s = anyio.current_time()
+        free_at_s = own.free_at(need.kind, now_s)
+        if free_at_s > now_s:
+            source.waits(track, free_at_s)
+        await own.wait_free(need.kind)
+        await self._wait_tokens(need.tokens, source, track)
+
+    async def _wait_back(self, kind: Kind, source: Source[Any]) -> bool:
+        """Wait, at the head of the venue's queue, for a venue that is away; False if that was given up."""
+        caller = source.caller
+
+        async def look(kind: Kind, timeout_s: float) -> None:
+            while any(gate.free_at(kind, anyio.current_time()) > anyio.current_time() for gate in self.gates):
+                for gate in self.gates:
+                    await gate.wait_free(kind)
+            await caller.look(Turn(self, kind, 0, anyio.current_time()), timeout_s)
+
+        if await self._health.wait(kind, since_s=caller.began_s, is_bounded=caller.is_bounded, look=look):
+            return True
+        source.give_up(self._health.words)
+        return False
 
     def worth_waiting_for(self, orders: int) -> int:
         """Tokens to gather before so many waiting orders are cancelled: all of them, or what refills in a short while."""
@@ -276,6 +463,7 @@ class Lane:
             free_at_s = self._purse.free_at(now_s, tokens)
             if free_at_s <= now_s:
                 return
+            source.waits(track, free_at_s)
             moved = self._moved
             with anyio.move_on_at(free_at_s):
                 await moved.wait()
@@ -371,9 +559,11 @@ class Lane:
             self._holds += 1
             self._held_since_s = now_s
             self._batches_refused += orders > 1
+        if isinstance(refused, UnavailableError) and self._health.is_closed:
+            return True  # all accounts together wait for it
         if isinstance(refused, UnavailableError):
             self._down_since_s = now_s if self._down_since_s is None else self._down_since_s
-            wait_s = min(LONGEST_OUTAGE_WAIT_S, max(refused.retry_after_s or 0.0, 2.0 ** min(self._holds - 1, 10)))
+            wait_s = min(LONGEST_UNAVAILABLE_S, max(refused.retry_after_s or 0.0, 2.0 ** min(self._holds - 1, 10)))
             may_go_on = now_s - self._down_since_s < self._retry.longest_outage_s
         else:
             if orders > 1 and self._batches_refused > 1:
@@ -385,9 +575,23 @@ class Lane:
         self._held_until_s = max(self._held_until_s, now_s + wait_s)
         return may_go_on
 
-    async def _wait_hold(self) -> None:
-        while self._held_until_s > anyio.current_time():  # noqa: ASYNC110  # a hold may be lengthened while it is waited for
-            await anyio.sleep_until(self._held_until_s)
+    # --- its life
+
+    def warm(self) -> None:
+        """Something is counted here from now on."""
+        self._lanes.keep(self)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing is counted, owed, held or learned here, so that a new lane would serve as well."""
+        return (
+            self.gates[0].is_fresh
+            and self._held_until_s <= anyio.current_time()
+            and self._batches_refused == 0
+            and self.most_ids == self._lanes.most_ids
+            and (self._purse is None or self._purse.is_fresh(anyio.current_time()))
+            and (self._allowance is None or self._lanes.shares_allowance)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +600,7 @@ class _Chosen(Generic[T]):
 
     request: T
     kind: Kind
+    caller: Caller
 
     def need(self, _track: Track) -> Need:
         return Need(self.kind)
@@ -403,28 +608,66 @@ class _Chosen(Generic[T]):
     def choose(self, _track: Track, _most: int) -> tuple[T, int]:
         return self.request, 0
 
+    def waits(self, _track: Track, _until_s: float) -> None:
+        """Nothing else can be done meanwhile."""
+
+    def give_up(self, words: str) -> None:
+        raise TransportError(words, sent=False, code="unreachable")
+
 
 class Lanes:
-    """All lanes of one venue: equal credentials share a lane, and all lanes share the venue's own limits."""
+    """All lanes of one venue: equal credentials share a lane, and all lanes share the venue's own limits and its health.
 
-    def __init__(self, limits: Limits, *, retry: Retry, most_ids: int) -> None:
+    A lane is kept as long as somebody uses it or something is counted in it: thousands of accounts that are done cost nothing.
+
+    Args:
+        name: The venue's name.
+        limits: Its limits.
+        retry: How long an outage, or a refusal, is waited for.
+        most_ids: Most orders that one cancel can name.
+        in_flight: Most requests on their way to the venue at a time, or None for no bound.
+
+    Attributes:
+        venue: The limits that all accounts share.
+        health: Whether the venue is there.
+    """
+
+    def __init__(self, name: str, limits: Limits, *, retry: Retry, most_ids: int, in_flight: int | None = None) -> None:
+        self.venue = Gate(limits.per_venue, in_flight=in_flight)
+        self.health = Health(name, retry=retry)
+        self.most_ids = most_ids
         self._limits = limits
         self._retry = retry
-        self._most_ids = most_ids
-        self._venue = Gate(limits.per_venue)
-        self._lanes: dict[Hashable, Lane] = {}
+        self._lanes: WeakValueDictionary[Hashable, Lane] = WeakValueDictionary()
+        self._kept: dict[Lane, None] = {}
         self._shared_allowance = self._new_allowance()
+
+    @property
+    def shares_allowance(self) -> bool:
+        """Whether the day's allowance is counted for all accounts together."""
+        return self._limits.allowance is not None and self._limits.allowance.is_shared
 
     def of(self, identity: Hashable) -> Lane:
         """The lane of this identity, the same one every time."""
+        self._let_go()
         lane = self._lanes.get(identity)
         if lane is None:
-            allowance = self._limits.allowance
-            log = self._shared_allowance if allowance is not None and allowance.is_shared else self._new_allowance()
-            lane = self._lanes[identity] = Lane(
-                self._limits, venue=self._venue, allowance=log, retry=self._retry, most_ids=self._most_ids
-            )
+            log = self._shared_allowance if self.shares_allowance else self._new_allowance()
+            lane = Lane(self, self._limits, allowance=log, retry=self._retry, most_ids=self.most_ids)
+            self._lanes[identity] = lane
         return lane
+
+    def keep(self, lane: Lane) -> None:
+        """Something is counted in this lane."""
+        self._kept[lane] = None
+
+    def _let_go(self) -> None:
+        """Look at the two that were kept first; whoever uses one still has it."""
+        for _ in range(min(2, len(self._kept))):
+            lane = next(iter(self._kept))
+            del self._kept[lane]
+            if not lane.is_fresh:
+                self._kept[lane] = None
 
     def _new_allowance(self) -> SendLog | None:
         allowance = self._limits.allowance

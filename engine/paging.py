@@ -45,7 +45,7 @@ async def walk_open_orders(
 async def _page(sender: Sender, scope: Scope, cursor: str, *, retry: Retry, roll: Callable[[], float]) -> Page:
     venue, tries = sender.venue, 0
     while True:
-        turn = await sender.lane.wait_any_turn(Kind.LIST)
+        turn = await sender.turn(Kind.LIST)
         came = await sender.ask(
             lambda wall_s: venue.page_request(sender.account, scope, cursor, wall_s=wall_s),
             turn,

@@ -36,16 +36,16 @@ async def plan_account(
     *,
     accounts: int,
     lists_first: bool,
-    bound_s: float | None,
+    until_s: float,
     retry: Retry,
     roll: Callable[[], float],
 ) -> AccountPlan:
-    """The plan for one of so many accounts. A listing that fails, or takes longer than `bound_s`, is part of the plan."""
+    """The plan for one of so many accounts. A listing that fails, or is not done by `until_s`, is part of the plan."""
     venue = sender.venue
     orders: list[OpenOrder] = []
     left: dict[str, Belongs] = {}
     problem: str | None = "the deadline came first"
-    with anyio.move_on_after(bound_s):
+    with anyio.CancelScope(deadline=until_s):
         try:
             async for order in walk_open_orders(sender, scope, retry=retry, roll=roll):
                 belongs = venue.belongs(scope, order)
@@ -64,11 +64,12 @@ async def plan_account(
     least_time_s = venue.limits.least_time_s(requests)
     return AccountPlan(
         account=sender.account.name,
+        venue=venue.name,
         orders=tuple(orders),
         left=left,
         listing_complete=problem is None,
         listing_error=problem,
-        requests=sum(requests.values()),
+        by_kind=requests,
         least_time_s=least_time_s if tactic is None else max(least_time_s, tactic.least_time_s),
         tactic=tactic,
         tier=None if sender.lane.tokens is None else sender.lane.tokens.tier_name,
@@ -80,7 +81,7 @@ async def _learn_tier(sender: Sender) -> None:
     venue, lane = sender.venue, sender.lane
     if lane.tokens is None:
         return
-    turn = await lane.wait_any_turn(Kind.OTHER)
+    turn = await sender.turn(Kind.OTHER)
     tier = await sender.ask(
         lambda wall_s: venue.tier_request(sender.account, wall_s=wall_s),
         turn,

@@ -2,62 +2,212 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
 import anyio
 
+from engine.core.outcome import OrderResult
+from engine.core.plan import cancel_by_ids
+from engine.core.quota import Kind
 from engine.core.report import RunReport
 from engine.core.request import Account
-from engine.core.slots import Slots
-from engine.core.summary import CancelSummary
+from engine.core.slots import Slots, Tally
+from engine.core.summary import CancelSummary, Outage
 from engine.core.work import Drain
 from engine.errors import ConfigError
+from engine.planning import means_of
+from engine.rotating import Rota
 from engine.scheduling import Pull
 from engine.sending import Sender
+from engine.venues.base import Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What an account needs while it is worked on; given up once its summary is written."""
+
+    sender: Sender
+    slots: Slots
+    work: Drain
+    pull: Pull
 
 
 class AccountCall:
-    """One account's part in one call: its slots, its work, and how to sum them up at any moment."""
+    """One account's part in one call: how to begin it, and how to sum it up at any moment.
 
-    def __init__(self, account: Account, sender: Sender, slots: Slots, work: Drain) -> None:
+    An account whose turn has not come, and one that is done, take no more memory than this record and its results.
+    """
+
+    __slots__ = ("_begin", "_begun", "_end_s", "_start_s", "_summary", "account", "venue")
+
+    def __init__(self, account: Account, venue: str, begin: Callable[[AccountCall], Begun]) -> None:
         self.account = account
-        self.sender = sender
-        self.slots = slots
-        self.work = work
-        self.pull: Pull | None = None
+        self.venue = venue
+        self._begin = begin
+        self._begun: Begun | None = None
+        self._summary: CancelSummary | None = None
         self._start_s = anyio.current_time()
         self._end_s: float | None = None
-        self._stop: str | None = None
+
+    @property
+    def served(self) -> float:
+        """See `Part`."""
+        return 0.0 if self._begun is None else self._begun.sender.served
+
+    async def work(self) -> float | None:
+        """See `Part`."""
+        due_s = await self.begin().pull.run()
+        if due_s is None:
+            self.end(None, anyio.current_time())
+        return due_s
+
+    def begin(self) -> Begun:
+        """What it needs to be worked on."""
+        if self._begun is None:
+            self._begun = self._begin(self)
+        return self._begun
+
+    def end(self, stop: str | None, now_s: float) -> None:
+        """The account's part is over; `stop` says what ended it, if it did not end by itself."""
+        if self._summary is None:
+            self._end_s = now_s
+            if self._begun is not None:
+                self._begun.slots.tell_open()
+            self._summary = self._summed_up(stop)
+            self._begun = None
+
+    @property
+    def begun(self) -> Begun | None:
+        """What it needs while it is worked on, or None before and after."""
+        return self._begun
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the call, or for as long as it took."""
+        """Seconds since the call, or for as long as its part took."""
         return (anyio.current_time() if self._end_s is None else self._end_s) - self._start_s
 
-    def end(self, stop: str | None) -> None:
-        """The call is over; `stop` says what ended it, if it did not end by itself."""
-        if self._end_s is None:
-            self._end_s = anyio.current_time()
-            self._stop = stop
+    @property
+    def is_finished(self) -> bool:
+        """Whether its part is over."""
+        return self._summary is not None
 
     def summarise(self) -> CancelSummary:
         """The summary as it stands."""
-        fault = None if self.pull is None else self.pull.fault
-        stop = fault or self._stop
-        work = self.work
+        return self._summary or self._summed_up(None)
+
+    def result(self, place: int) -> OrderResult:
+        """The result at this place, as it stands."""
+        if self._begun is not None:
+            return self._begun.slots.result(place, self.account.name, start_s=self._start_s)
+        return self.summarise().results[place]
+
+    def tally(self) -> Tally:
+        """The counts as they stand: cheap, for who looks often."""
+        if self._summary is not None:
+            summary = self._summary
+            return Tally(found=summary.total, settled=summary.total, cancelled=summary.cancelled, at_risk=summary.at_risk)
+        return Tally() if self._begun is None else self._begun.slots.tally
+
+    @property
+    def fault(self) -> str | None:
+        """Why the account stopped early, or None."""
+        if self._summary is not None:
+            return self._summary.fault
+        return None if self._begun is None else self._begun.pull.fault
+
+    def _summed_up(self, stop: str | None) -> CancelSummary:
+        begun, name = self._begun, self.account.name
+        if begun is None:
+            return CancelSummary(
+                account=name,
+                venue=self.venue,
+                listing_complete=False,
+                listing_error=stop or "its turn has not come",
+                verified=False,
+                is_finished=self._end_s is not None,
+                elapsed_s=self.elapsed_s,
+            )
+        work, fault = begun.work, begun.pull.fault
         is_complete = work.listing_complete or not work.is_listing
         return CancelSummary(
-            account=self.account.name,
-            results=self.slots.results(self.account.name, start_s=self._start_s, stop=stop),
+            account=name,
+            venue=self.venue,
+            results=begun.slots.results(name, start_s=self._start_s, stop=fault or stop),
             listing_complete=is_complete,
-            listing_error=None if is_complete else work.listing_error or stop or "not finished",
+            listing_error=None if is_complete else work.listing_error or fault or stop or "not finished",
             verified=work.verified if work.is_listing else None,
             fault=fault,
+            fault_code=begun.pull.fault_code,
             is_finished=self._end_s is not None,
             left=dict(work.left),
             is_uncounted=work.is_uncounted,
-            locked_out_s=self.sender.lane.locked_out_s(),
-            requests=self.sender.requests,
+            locked_out_s=begun.sender.lane.locked_out_s(),
+            requests=begun.sender.requests,
+            waited_s=begun.sender.waited_s,
+            wire_s=begun.sender.wire_s,
             elapsed_s=self.elapsed_s,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call, checked and ready to run.
+
+    Attributes:
+        run_id: Names it in logs and reports.
+        parts: Its accounts, in input order.
+        rotas: Each venue's accounts, to be worked on side by side.
+        bound_s: Seconds that it may take, or None.
+        started_at: When it was made, in Unix seconds.
+        outages: Gives the outages of its venues between two moments of the loop's clock, told in seconds since the first.
+        log: Where its events go.
+    """
+
+    run_id: str
+    parts: Sequence[AccountCall]
+    rotas: Sequence[Rota]
+    bound_s: float | None
+    started_at: float
+    outages: Callable[[float, float], Iterable[Outage]]
+    log: Any
+    start_s: float = field(default_factory=anyio.current_time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Where a call stands at one moment.
+
+    Attributes:
+        tallies: Name of the account to its orders, counted, in input order.
+        done: Accounts whose part is over.
+        stopped: Accounts that were stopped early.
+        elapsed_s: Seconds since the call, or for as long as it took.
+        least_left_s: Seconds that the limits leave no way around, for the orders that are known and not settled.
+    """
+
+    tallies: Mapping[str, Tally]
+    done: frozenset[str]
+    stopped: frozenset[str]
+    elapsed_s: float
+    least_left_s: float
+
+
+def least_left_s(parts: Iterable[tuple[AccountCall, int]]) -> float:
+    """Seconds that the limits leave no way around, for accounts with so many orders left each."""
+    longest_s, by_venue = 0.0, dict[str, tuple[Venue, list[int]]]()
+    for part, left in parts:
+        begun = part.begun
+        if begun is not None and left:
+            venue, counts = by_venue.setdefault(part.venue, (begun.sender.venue, []))
+            if left > max(counts, default=0):  # the largest of a venue takes longest, as far as its own limits go
+                longest_s = max(longest_s, cancel_by_ids(left, means_of(venue, begun.sender.lane)).least_time_s)
+            counts.append(left)
+    for venue, counts in by_venue.values():
+        kind = Kind.CANCEL_MANY if venue.most_ids > 1 else Kind.CANCEL_ONE
+        longest_s = max(longest_s, venue.limits.shared_time_s({kind: sum(-(-left // venue.most_ids) for left in counts)}))
+    return longest_s
 
 
 class Progress:
@@ -71,30 +221,66 @@ class Progress:
     """
 
     def __init__(self) -> None:
-        self._parts: list[AccountCall] = []
-        self._scopes: set[anyio.CancelScope] = set()
         self.is_stopped = False
-        self._run_id = ""
+        self._call: Call | None = None
+        self._scope: anyio.CancelScope | None = None
+        self._end_s: float | None = None
+        self._stop: str | None = None
 
     def report(self) -> RunReport:
         """The report as it stands now."""
-        elapsed_s = max((part.elapsed_s for part in self._parts), default=0.0)
+        call = self._call
+        if call is None:
+            return RunReport(run_id="", accounts={})
+        end_s = anyio.current_time() if self._end_s is None else self._end_s
         return RunReport(
-            run_id=self._run_id, accounts={part.account.name: part.summarise() for part in self._parts}, elapsed_s=elapsed_s
+            run_id=call.run_id,
+            accounts={part.account.name: part.summarise() for part in call.parts},
+            started_at=call.started_at,
+            stop=self._stop,
+            outages=tuple(call.outages(call.start_s, end_s)),
+            elapsed_s=end_s - call.start_s,
         )
+
+    def counts(self) -> Counts:
+        """Where the call stands, in numbers: much cheaper than a report, for who looks often."""
+        tallies = {part.account.name: part.tally() for part in self._parts}
+        busy = [part for part in self._parts if not part.is_finished]
+        return Counts(
+            tallies=tallies,
+            done=frozenset(part.account.name for part in self._parts if part.is_finished),
+            stopped=frozenset(part.account.name for part in self._parts if part.fault),
+            elapsed_s=self.elapsed_s,
+            least_left_s=least_left_s([(part, tallies[part.account.name].left) for part in busy]),
+        )
+
+    @property
+    def _parts(self) -> Sequence[AccountCall]:
+        return () if self._call is None else self._call.parts
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the call began, or for as long as it took."""
+        if self._call is None:
+            return 0.0
+        return (anyio.current_time() if self._end_s is None else self._end_s) - self._call.start_s
 
     def stop(self) -> None:
         """Let the call return soon: nothing more is sent, and answers on their way get a short grace."""
         self.is_stopped = True
-        for scope in self._scopes:
-            scope.cancel()
+        if self._scope is not None:
+            self._scope.cancel()
 
-    def join(self, run_id: str, parts: list[AccountCall], scope: anyio.CancelScope) -> None:
-        """Show these parts of a call that begins, and stop its scope when asked to. The engine does this, not the caller."""
-        if self._parts:
+    def join(self, call: Call, scope: anyio.CancelScope) -> None:
+        """Show this call, which begins in this scope, and stop it when asked to. The engine does this, not the caller."""
+        if self._call is not None:
             raise ConfigError("a Progress serves one call; make a fresh one for each")
-        self._run_id = run_id
-        self._parts.extend(parts)
-        self._scopes.add(scope)
+        self._call, self._scope = call, scope
         if self.is_stopped:
             scope.cancel()
+
+    def end(self, stop: str | None) -> None:
+        """The call is over; `stop` says what ended it, if it did not end by itself. The engine does this."""
+        self._end_s, self._stop = anyio.current_time(), stop
+        for part in self._parts:
+            part.end(stop, self._end_s)

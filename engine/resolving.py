@@ -33,7 +33,7 @@ async def read_until_known(sender: Sender, order_id: str, *, retry: Retry, roll:
     reads = 0
     while True:
         reads += 1
-        came = await read_order(sender, order_id, await sender.lane.wait_any_turn(Kind.READ))
+        came = await read_order(sender, order_id, await sender.turn(Kind.READ))
         if isinstance(came, Verdict) and came.order is not None:
             return came
         if isinstance(came, Verdict) and came.word is Word.NOT_FOUND:
@@ -47,7 +47,7 @@ async def read_until_known(sender: Sender, order_id: str, *, retry: Retry, roll:
 async def _confirmed(sender: Sender, not_found: Verdict) -> Verdict | VenueError:
     """A wrong address answers "not found" to everything: believe it only where the account's orders can be listed."""
     venue, cursor = sender.venue, sender.venue.first_cursor
-    turn = await sender.lane.wait_any_turn(Kind.LIST)
+    turn = await sender.turn(Kind.LIST)
     page = await sender.ask(
         lambda wall_s: venue.page_request(sender.account, Scope(), cursor, wall_s=wall_s),
         turn,

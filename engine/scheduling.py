@@ -7,7 +7,7 @@ worker, the slots are true: they are written before a request may leave and agai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
@@ -31,10 +31,11 @@ from engine.core.retry import (
     after_read,
 )
 from engine.core.slots import Slot
+from engine.core.summary import Fault
 from engine.core.work import CancelJob, Drain, Job, MassJob, PageJob, ReadJob
 from engine.errors import BatchTooLargeError, ThrottledError, TransportError, VenueError, WireError
 from engine.log import wants_debug
-from engine.pacing import Need, Track, Turn
+from engine.pacing import Caller, Need, Track, Turn
 from engine.resolving import read_order
 from engine.sending import Sender
 
@@ -45,63 +46,130 @@ NOT_LISTED = Verdict(
 )
 
 
+LEAST_ABSENCE_S = 2.0
+"""An account that has to wait this long for itself leaves its place to others. A guess: shorter waits are the ordinary ones
+between two windows, and to begin one account more costs more memory than they are worth."""
+
+
+class Places(Protocol):
+    """A bounded number of places for accounts that are worked on at the same time."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are more accounts than places."""
+        ...
+
+    def is_wanted(self, served: float) -> bool:
+        """Whether an account that has been served so much should leave its place to one that waits."""
+        ...
+
+
 class Pull:
     """One account's work under way; the source of its lane's turns.
 
+    Args:
+        sender: The account's requests.
+        work: What is to be done.
+        scope: Which orders.
+        places: Where it works; it leaves its place when it has to wait long, or has worked long while others wait.
+        retry: How often, how long.
+        in_flight: Most requests on their way for the account.
+        settle_s: How long to rest before a second look at the listing, where the work asks for one.
+        roll: Spreads the waits.
+        log: Where events go.
+
     Attributes:
         fault: Why the account stopped early, in words, or None.
+        fault_code: The same as one of a few, or None.
     """
 
     def __init__(
-        self, sender: Sender, work: Drain, scope: Scope, *, retry: Retry, in_flight: int, roll: Callable[[], float], log: Any
+        self,
+        sender: Sender,
+        work: Drain,
+        scope: Scope,
+        *,
+        places: Places,
+        retry: Retry,
+        in_flight: int,
+        settle_s: float,
+        roll: Callable[[], float],
+        log: Any,
     ) -> None:
         self.fault: str | None = None
+        self.fault_code: Fault | None = None
         self._sender = sender
         self._lane = sender.lane
         self._venue = sender.venue
         self._work = work
         self._scope = scope
+        self._places = places
         self._retry = retry
         self._in_flight = in_flight
+        self._settle_s = settle_s
         self._roll = roll
         self._log = log
         self._workers: TaskGroup
         self._live = dict.fromkeys(self._lane.tracks, 0)
         self._busy = dict.fromkeys(self._lane.tracks, 0)
+        self._waits: dict[Track, float] = {}
+        self._due_s = 0.0
+        self._is_leaving = False
         self._is_stopping = False
 
-    async def run(self) -> None:
-        """Work until nothing is left to do, the account has to stop, or the caller stops it."""
+    async def run(self) -> float | None:
+        """Work until nothing is left to do, the account has to stop, or the caller stops it.
+
+        Returns:
+            When to call it again, if there is more to do and it leaves its place until then; else None.
+        """
+        if self._work.is_resting:
+            self._work.wake()
+        self._is_leaving, self._due_s = False, anyio.current_time()
         async with anyio.create_task_group() as watch:
             watch.start_soon(self._watch_for_stop)
             async with anyio.create_task_group() as self._workers:
                 self._staff()
             watch.cancel_scope.cancel()
+        if self._work.is_resting and not self.is_over:
+            return anyio.current_time() + self._settle_s
+        return self._due_s if self._is_leaving and not self.is_over else None
 
     async def _watch_for_stop(self) -> None:
         try:
             await anyio.sleep_forever()
         finally:
-            self._is_stopping = True
-            self._sender.hurry()
+            if any(self._live.values()):  # it is not the end of the work that ends the watch
+                self._is_stopping = True
+                self._sender.hurry()
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more is to be sent for the account."""
         return self._is_stopping or self.fault is not None
 
-    def _stop(self, fault: str) -> None:
+    @property
+    def caller(self) -> Caller:
+        """See `Source`."""
+        return self._sender
+
+    def give_up(self, words: str) -> None:
+        """See `Source`: the venue has been away for too long."""
+        self._stop(words, Fault.UNREACHABLE)
+
+    def _stop(self, fault: str, code: Fault) -> None:
         """Stop the account. Who waits for a turn need not wait any longer; what is on its way is sheltered."""
         if self.fault is None:
-            self.fault = fault
+            self.fault, self.fault_code = fault, code
             self._workers.cancel_scope.cancel()
 
     # --- workers
 
     def _staff(self) -> None:
-        """Have as many workers as there are jobs, within the bound."""
+        """Have one worker who waits for a turn, where there is anything to do; the next comes once that one has its job."""
         for track in self._lane.tracks:
-            while not self.is_over and self._live[track] < self._in_flight and self._spare(track) < self._waiting(track):
+            can_more = self._live[track] < self._in_flight and not self.is_over and not self._is_leaving
+            if can_more and self._spare(track) == 0 and self._waiting(track):
                 self._live[track] += 1
                 self._workers.start_soon(self._worker, track)
 
@@ -114,7 +182,7 @@ class Pull:
 
     async def _worker(self, track: Track) -> None:
         try:
-            while not self.is_over and self._spare(track) <= self._waiting(track):
+            while not self.is_over and not self._is_leaving and self._spare(track) == 1 and self._waiting(track):
                 granted: tuple[Job, Turn] | None = await self._lane.wait_turn(track, self)
                 if granted is None:
                     await anyio.lowlevel.checkpoint()  # nothing to choose after all: let others, and a stop, come first
@@ -122,14 +190,40 @@ class Pull:
                 job, turn = granted
                 await self._do(track, job, turn)
         except Exception as error:  # noqa: BLE001  # a mistake in here must stop this account with its report, not lose the report
-            self._stop(f"internal error: {error!r}")
+            self._stop(f"internal error: {error!r}", Fault.INTERNAL)
             self._log.error("internal error", account=self._sender.account.name, exc_info=True)
         finally:
             self._live[track] -= 1
 
+    # --- places
+
+    def waits(self, track: Track, until_s: float) -> None:
+        """See `Source`: a long wait is waited elsewhere, so that others can use the place."""
+        self._waits[track] = until_s
+        self._leave_if_idle()
+
+    def _leave_if_idle(self) -> None:
+        """Leave the place if all that is left to do here is to wait."""
+        if self.is_over or any(self._busy.values()):
+            return
+        if not self._is_leaving:
+            heads = [track for track in self._lane.tracks if self._live[track]]
+            if not self._places.is_crowded or any(track not in self._waits for track in heads):
+                return
+            self._due_s = min(self._waits[track] for track in heads)
+            self._is_leaving = anyio.current_time() + LEAST_ABSENCE_S <= self._due_s
+        if self._is_leaving:
+            self._workers.cancel_scope.cancel()  # nobody has a job, so nothing is lost
+
+    # --- what to do next
+
     def need(self, track: Track) -> Need | None:
         """See `Source`: what the next job needs."""
-        if self.is_over:
+        self._waits.pop(track, None)
+        if not self._is_leaving and self._places.is_wanted(self._sender.served):
+            self._is_leaving = True
+            self._leave_if_idle()
+        if self.is_over or self._is_leaving:
             return None
         kind = self._work.next_read() if track.reads else None
         if kind is not None:
@@ -169,6 +263,7 @@ class Pull:
         finally:
             self._busy[track] -= 1
         self._staff()
+        self._leave_if_idle()
 
     # --- orders
 
@@ -176,7 +271,7 @@ class Pull:
         """Cancel these orders with one request, and do what its answer asks for."""
         if not self._lane.may_cancel():
             turn.withdrawn()
-            self._stop("the daily allowance of cancels is used up")
+            self._stop("the daily allowance of cancels is used up", Fault.ALLOWANCE)
             return
         venue, order_ids = self._venue, [slot.order_id for slot in slots]
         now_s = anyio.current_time()
@@ -245,7 +340,7 @@ class Pull:
                     turn = again
                     continue
                 if isinstance(step, Stop):
-                    self._stop(step.fault)
+                    self._stop(step.fault, step.code)
                 for slot in meant:
                     slot.settle(None, anyio.current_time())
                 work.mass_ended(is_answered=False, may_have_acted=isinstance(came, TransportError | WireError) and turn.has_left)
@@ -289,7 +384,7 @@ class Pull:
                 later.append((0.0, slot))
             else:
                 if isinstance(step, Stop):
-                    self._stop(step.fault)
+                    self._stop(step.fault, step.code)
                 self._settle(slot, step.outcome if isinstance(step, Settle) else None)
         waited_s = 0.0
         later.reverse()  # each is put before the one before it
@@ -309,7 +404,7 @@ class Pull:
         self._work.settled()
         began_s = anyio.current_time() if slot.began_s is None else slot.began_s
         if outcome is None and not self.is_over and self._lane.answered_s < began_s:
-            self._stop(f"the venue gives no usable answer: {slot.error}")
+            self._stop(f"the venue gives no usable answer: {slot.error}", Fault.UNREACHABLE)
         self._tell(slot)
 
     async def _turn(self, after_s: float, kind: Kind) -> Turn | None:
@@ -337,13 +432,14 @@ class Pull:
                 self._work.failed(job, self.fault or "the run was stopped before the listing was complete")
                 return
             step = after_listing(came, tries=tries, retry=self._retry, roll=self._roll())
-            if isinstance(came, ThrottledError):
-                tries -= 1
+            if isinstance(came, ThrottledError) and isinstance(step, Again):
+                self._work.give_back(job)  # the account's hold is the wait, and may be waited elsewhere
+                return
             if isinstance(step, Stop):
-                self._stop(step.fault)
+                self._stop(step.fault, step.code)
             if not isinstance(step, Again):
                 if self._work.failed(job, str(came)):
-                    self._stop(f"the open orders could not be listed: {came}")
+                    self._stop(f"the open orders could not be listed: {came}", Fault.LISTING)
                 return
             turn = await self._turn(step.after_s, Kind.LIST)
 
@@ -379,3 +475,13 @@ class _OneMore:
 
     def choose(self, _track: Track, _most: int) -> tuple[Kind, int] | None:
         return None if self._pull.is_over else (self._kind, 1 if self._kind.is_mass else 0)
+
+    @property
+    def caller(self) -> Caller:
+        return self._pull.caller
+
+    def waits(self, _track: Track, _until_s: float) -> None:
+        """Who waits here has a job, so the account keeps its place."""
+
+    def give_up(self, words: str) -> None:
+        self._pull.give_up(words)

@@ -15,7 +15,7 @@ import anyio
 
 from engine.core.outcome import Word
 from engine.core.quota import Kind
-from engine.core.request import Account
+from engine.core.request import Account, Scope
 from engine.errors import ClockError, CredentialError, ThrottledError, TransportError, VenueError
 from engine.log import wants_debug
 from engine.pacing import Lanes, Turn
@@ -78,9 +78,17 @@ class Sender:
         account: Whose requests.
         transport: What moves the bytes.
         grace_s: How long an answer on its way is waited for after a stop; None for calls that only read, and lose nothing.
+        is_bounded: Whether a deadline ends the call.
 
     Attributes:
         requests: How many have left.
+        waited_s: Seconds in which its next request was ready and waited for the limits.
+        wire_s: Seconds that its requests were on their way, each counted on its own.
+        served: See `Caller`.
+        tag: See `Caller`.
+        weight: See `Caller`.
+        began_s: When the call began.
+        is_bounded: See `Caller`.
     """
 
     def __init__(
@@ -90,6 +98,7 @@ class Sender:
         transport: Transport,
         *,
         grace_s: float | None,
+        is_bounded: bool,
         log: Any,
     ) -> None:
         venue = route.venue
@@ -97,6 +106,15 @@ class Sender:
         self.account = account
         self.lane = route.lanes.of(venue.identity(account))
         self.requests = 0
+        self.waited_s = 0.0
+        self.wire_s = 0.0
+        self.served = 0.0
+        self.tag = 0.0
+        self.weight = account.weight
+        self.began_s = anyio.current_time()
+        self.is_bounded = is_bounded
+        self._health = route.lanes.health
+        self._is_hurried = False
         self._clock = route.clock
         self._transport = transport
         self._grace_s = grace_s
@@ -111,6 +129,7 @@ class Sender:
         decode: Callable[[HttpAnswer, float], T],
         *,
         orders: int = 1,
+        timeout_s: float | None = None,
     ) -> T | VenueError:
         """Make the request, send it and decode its answer.
 
@@ -119,6 +138,7 @@ class Sender:
             turn: The turn that it was granted.
             decode: Makes sense of the answer, which came at this Unix time.
             orders: How many orders the request names.
+            timeout_s: Longest wait for the answer, if that is shorter than the venue's own.
 
         Returns:
             What `decode` makes of the answer, or the `VenueError` that says why there is none. Raises nothing else, except the
@@ -126,15 +146,18 @@ class Sender:
         """
         made_s = anyio.current_time()
         answer: HttpAnswer | None = None
+        self.waited_s += turn.waited_s
         try:
-            answer = await self._send(make(self._clock.wall_s()), turn)
+            answer = await self._send(make(self._clock.wall_s()), turn, timeout_s)
             came: T | VenueError = decode(answer, self._clock.wall_s())
         except VenueError as error:
             came = error
         self._account_for(answer, came, turn)
+        if not self._is_hurried:  # what a stop has cut short says nothing of the venue
+            self._health.hear(came, turn.kind, sent_s=turn.granted_s)
         if isinstance(came, ThrottledError):
             if not self.lane.hold(turn, came, orders=orders):
-                came = ThrottledError(f"{came}; given up", retry_after_s=came.retry_after_s, code=came.code, is_final=True)
+                came = type(came)(f"{came}; given up", retry_after_s=came.retry_after_s, code=came.code, is_final=True)
         elif isinstance(came, CredentialError) and came.may_be_clock and await self._has_mended_clock(made_s):
             came = ClockError(f"{came}; the clock was wrong, and is corrected", code=came.code)
         elif not isinstance(came, VenueError):
@@ -145,9 +168,35 @@ class Sender:
 
     def hurry(self) -> None:
         """The run is to stop: requests on their way get a short grace, and no more."""
+        self._is_hurried = True
         until_s = anyio.current_time() + (self._grace_s or 0.0)
         for shelter in self._shelters:
             shelter.deadline = min(shelter.deadline, until_s)
+
+    async def turn(self, kind: Kind) -> Turn:
+        """Wait for a turn for one request that costs no tokens.
+
+        Raises:
+            TransportError: the venue has been away for too long.
+        """
+        return await self.lane.wait_any_turn(kind, self)
+
+    async def look(self, turn: Turn, timeout_s: float) -> object:
+        """See `Caller`: read an order that does not exist, which is not found where the venue is there; or the first page."""
+        venue, account = self.venue, self.account
+        if turn.kind is Kind.LIST:
+            return await self.ask(
+                lambda wall_s: venue.page_request(account, Scope(), venue.first_cursor, wall_s=wall_s),
+                turn,
+                lambda answer, wall_s: venue.read_page(answer, venue.first_cursor, wall_s=wall_s),
+                timeout_s=timeout_s,
+            )
+        return await self.ask(
+            lambda wall_s: venue.order_request(account, venue.no_order_id, wall_s=wall_s),
+            turn,
+            lambda answer, wall_s: venue.read_order(answer, venue.no_order_id, wall_s=wall_s),
+            timeout_s=timeout_s,
+        )
 
     def _account_for(self, answer: HttpAnswer | None, came: object, turn: Turn) -> None:
         """Bring our count of the account's tokens in line with what came."""
@@ -172,7 +221,7 @@ class Sender:
                 return False
             clock.read_s = anyio.current_time()
             try:
-                turn = await self.lane.wait_any_turn(Kind.OTHER)
+                turn = await self.turn(Kind.OTHER)
                 before_s = clock.wall_s()
                 venue_s = self.venue.read_time(await self._send(request, turn))
             except VenueError:
@@ -180,8 +229,8 @@ class Sender:
             travelled_s = (clock.wall_s() - before_s) / 2
             return clock.correct(venue_s + 0.5 + travelled_s)  # it names whole seconds, half a second old on average
 
-    async def _send(self, request: HttpRequest, turn: Turn) -> HttpAnswer:
-        timeout_s = self.venue.timeout_s
+    async def _send(self, request: HttpRequest, turn: Turn, timeout_s: float | None = None) -> HttpAnswer:
+        timeout_s = min(self.venue.timeout_s, timeout_s or self.venue.timeout_s)
         answer: HttpAnswer | None = None
         shelter = anyio.CancelScope(shield=self._grace_s is not None, deadline=anyio.current_time() + timeout_s)
         self._shelters.add(shelter)
@@ -197,7 +246,7 @@ class Sender:
         finally:
             self._shelters.discard(shelter)
             self.requests += turn.has_left
-            turn.end(is_answered=answer is not None)
+            self.wire_s += turn.end(is_answered=answer is not None)
         if answer is None:
             raise TransportError(f"no answer within {timeout_s:g} s, or before the stop", sent=turn.has_left, code="timeout")
         return self._masked(answer)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 
-from engine import Account, CancelEngine
+from engine import Account, CancelEngine, Limits
 from engine.simulator import FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator, SimulatedVenue, lies
 from engine.simulator.polymarket import PolymarketRules, PolymarketSimulator
+from engine.venues.base import HttpAnswer, HttpRequest
 from engine.venues.opinion import PUBLISHED, Opinion, OpinionKey
 from engine.venues.polymarket import PUBLISHED as POLYMARKET_PUBLISHED
 from engine.venues.polymarket import Polymarket, PolymarketKey
 
-__all__ = ["BASE_URL", "account_of", "engine_for", "lies", "simulated", "simulated_polymarket"]
+__all__ = ["BASE_URL", "Switchboard", "account_of", "both_venues", "engine_for", "lies", "simulated", "simulated_polymarket"]
 
 BASE_URL = "http://127.0.0.1:9"
 
@@ -44,8 +45,8 @@ def account_of(simulator: SimulatedVenue, name: str = "alice") -> Account:
     """The engine's account for an account of the simulator."""
     if isinstance(simulator, PolymarketSimulator):
         known = simulator.account(name)
-        return Account(name, PolymarketKey(known.address, known.api_key, known.secret, known.passphrase))
-    return Account(name, OpinionKey(simulator.account(name).api_key))
+        return Account(name, PolymarketKey(known.address, known.api_key, known.secret, known.passphrase), "polymarket")
+    return Account(name, OpinionKey(simulator.account(name).api_key), "opinion")
 
 
 @asynccontextmanager
@@ -61,4 +62,32 @@ async def engine_for(simulator: SimulatedVenue, **options: Any) -> AsyncIterator
         chosen = {name: options.pop(name) for name in OPINION_OPTIONS if name in options}
         venue = Opinion(BASE_URL, limits=options.pop("limits", PUBLISHED), **chosen)
     async with CancelEngine(venue, transport=MemoryTransport(simulator), **options) as engine:
+        yield engine
+
+
+class Switchboard:
+    """One transport to several simulated venues, each at an address of its own."""
+
+    def __init__(self, simulators: Mapping[str, SimulatedVenue]) -> None:
+        self._transports = {base_url: MemoryTransport(simulator) for base_url, simulator in simulators.items()}
+
+    async def send(self, request: HttpRequest, *, on_sent: Callable[[], None]) -> HttpAnswer:
+        """See `engine.venues.base.Transport`."""
+        (transport,) = (each for base_url, each in self._transports.items() if request.url.startswith(f"{base_url}/"))
+        return await transport.send(request, on_sent=on_sent)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+@asynccontextmanager
+async def both_venues(
+    opinion: SimulatedVenue, polymarket: PolymarketSimulator, *, opinion_limits: Limits = PUBLISHED, **options: Any
+) -> AsyncIterator[CancelEngine]:
+    """An engine that holds both venues, wired to two simulators in memory."""
+    urls = {"http://127.0.0.1:9": opinion, "http://127.0.0.1:10": polymarket}
+    venues = Opinion("http://127.0.0.1:9", limits=opinion_limits), Polymarket("http://127.0.0.1:10")
+    epoch_s = polymarket.rules.epoch_s
+    options = {"dice": random.Random(0), "wall_clock": lambda: epoch_s + anyio.current_time(), **options}
+    async with CancelEngine(*venues, transport=Switchboard(urls), **options) as engine:
         yield engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -16,7 +16,7 @@ from engine.cli.logs import LEVELS, listen
 from engine.cli.output import clean, counted, short_id
 from engine.config import VENUES, open_venue, read_accounts, read_settings
 from engine.core.order import Side
-from engine.core.request import Account, Scope, checked_ids, checked_seconds
+from engine.core.request import Account, Scope, checked_seconds
 from engine.errors import ConfigError
 from engine.venues.base import Venue
 
@@ -31,8 +31,8 @@ class Wanted:
     """What the shared options come to, checked.
 
     Attributes:
-        venues: Name to venue, open, with its limits, for every account; in the order of the accounts.
-        accounts: In the order of their file, each with its venue.
+        venues: Those of the accounts, by name, open and with their limits.
+        accounts: In the order of their file, each naming its venue.
         deadline_s: Seconds that the verb may take, or None.
         as_json: Whether stdout holds one JSON document.
     """
@@ -43,9 +43,13 @@ class Wanted:
     as_json: bool
 
     @property
-    def hosts(self) -> str:
-        """Where the requests go, for a sentence."""
-        return _and(urlsplit(venue.base_url).netloc for venue in self.venues.values())
+    def host(self) -> str:
+        """Where the requests go."""
+        return " and ".join(urlsplit(venue.base_url).netloc for venue in self.venues.values())
+
+    def venue_of(self, account: Account) -> Venue:
+        """The account's venue."""
+        return self.venues[account.venue or ""]
 
     @property
     def named(self) -> str:
@@ -68,11 +72,8 @@ class Wanted:
             try:
                 self.venue_of(account).check(account, scope)
             except ConfigError as error:
-                if len(self.venues) == 1:
-                    raise
-                raise ConfigError(
-                    f"{error}; the accounts are at {_and(self.venues)}, so choose with --venue or --only"
-                ) from error
+                where = f"account {account.name!r}, for {account.venue}: " if len(self.venues) > 1 else ""
+                raise ConfigError(f"{where}{error}") from error
 
 
 _LOG_LEVEL = click.option(
@@ -82,20 +83,18 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON docume
 
 _ACCOUNT_OPTIONS = (
     click.option(
-        "--venue",
-        metavar="|".join(VENUES),
-        help="Only the accounts at this venue; if left out, each account at the one that it names.",
+        "--venue", metavar="|".join(VENUES), help="Only accounts of this venue; may be left out if the accounts say theirs."
     ),
-    click.option("--base-url", metavar="URL", help="The address of a single venue; its production one if left out."),
+    click.option("--base-url", metavar="URL", help="The one venue's address; its production one if left out."),
     click.option(
         "--accounts",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="File of accounts, TOML or CSV; without it, the one account whose keys are in the environment: "
+        help="TOML or CSV file of accounts; without it, the one account whose keys are in the environment: "
         f"{'; or '.join(', '.join(kind.variables.values()) for kind in VENUES.values())}.",
     ),
     click.option("--only", metavar="A,B", multiple=True, help="Only the accounts of these names."),
-    click.option("--exclude", metavar="A,B", multiple=True, help="All accounts but those of these names."),
+    click.option("--exclude", metavar="A,B", multiple=True, help="Not the accounts of these names."),
     click.option(
         "--config",
         metavar="FILE",
@@ -172,15 +171,28 @@ def _open(
     exclude: tuple[str, ...],
     config: Path | None,
     builder: bool,
-) -> tuple[dict[str, Venue], list[Account]]:
-    chosen, left_out = _separated("--only", only, "account"), _separated("--exclude", exclude, "account")
-    found = read_accounts(accounts, environment=os.environ, venue=venue, only=chosen, exclude=left_out)
-    names = list(dict.fromkeys(account.venue or "" for account in found))
-    for option, is_given in (("--base-url", base_url is not None), ("--builder", builder)):
-        if is_given and len(names) > 1:
-            raise ConfigError(f"{option} is for a single venue, and the accounts are at {_and(names)}; choose one with --venue")
-    settings = read_settings(config)
-    return {name: open_venue(name, settings.get(name, {}), builder=builder, base_url=base_url) for name in names}, found
+) -> tuple[Mapping[str, Venue], list[Account]]:
+    found = read_accounts(
+        accounts, environment=os.environ, venue=venue, only=listed("--only", only), exclude=listed("--exclude", exclude)
+    )
+    names = list(dict.fromkeys(str(account.venue) for account in found))
+    if len(names) > 1 and (builder or base_url is not None):
+        option = "--builder" if builder else "--base-url"
+        raise click.UsageError(
+            f"{option} is one venue's, and the accounts are for {' and '.join(names)}; choose one with --venue, "
+            "or write it into the settings file that --config names",
+            click.get_current_context(),
+        )
+    venues = {name: open_venue(name, read_settings(config, name), builder=builder, base_url=base_url) for name in names}
+    return venues, found
+
+
+def listed(option: str, texts: tuple[str, ...], *, noun: str = "account") -> list[str]:
+    """What an option lists, with commas, or given more than once."""
+    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
+    if texts and not names:
+        raise click.UsageError(f"{option} names no {noun}", click.get_current_context())
+    return names
 
 
 def _with(options: tuple[Callable[[Verb], Verb], ...], verb: Verb) -> Verb:

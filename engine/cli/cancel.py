@@ -9,7 +9,8 @@ import click
 
 from engine.cli.accounts import Wanted, account_options
 from engine.cli.output import AT_RISK, CLEAN, clean, counted, stdout_console
-from engine.cli.running import conclude, files_in, print_document, print_result, print_verdict, report_option, run
+from engine.cli.report_files import ReportFiles
+from engine.cli.running import print_document, print_result, print_verdict, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_ids
 from engine.core.order import OpenOrder
@@ -23,6 +24,9 @@ from engine.venues.base import Venue
 @click.argument("order_ids", metavar="ID...", nargs=-1, required=True)
 @account_options
 @click.option("--verify", is_flag=True, help="List the open orders afterwards, and take up again what is still there.")
+@click.option(
+    "--report", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Write the report there, as JSON and as CSV."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; sends nothing at all.")
 @report_option
 @click.option("-y", "--yes", is_flag=True, help="Accepted and not needed: ids are chosen already.")
@@ -31,8 +35,8 @@ def cancel(
     *,
     order_ids: tuple[str, ...],
     verify: bool,
+    directory: Path | None,
     dry_run: bool,
-    report_directory: Path | None,
     yes: bool,  # noqa: ARG001  # see its help
 ) -> int:
     """Cancel these orders of one account, and say what became of each.
@@ -46,21 +50,18 @@ def cancel(
     ids = checked_ids(order_ids)
     if dry_run:
         return _show_plan(wanted, account, ids)
-    files = files_in(report_directory)
+    files = None if directory is None else ReportFiles.prepare(directory)
     report = run(
         wanted,
         lambda engine, progress: engine.cancel_orders(
             account, ids, verify=verify, deadline_s=wanted.deadline_s, progress=progress
         ),
     )
+    kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
     summary = report.accounts[account.name]
-
-    def show() -> int:
-        if wanted.as_json:
-            return print_document(summary.to_dict(), say_ids(summary), is_clean=summary.is_clean)
-        return print_result(report, say_ids(summary))
-
-    return conclude(report, files, show)
+    if wanted.as_json:
+        return max(kept, print_document(summary.to_dict(), say_ids(summary), is_clean=summary.is_clean))
+    return max(kept, print_result(report, say_ids(summary)))
 
 
 def _one_account(wanted: Wanted) -> Account:
@@ -71,9 +72,8 @@ def _one_account(wanted: Wanted) -> Account:
 
 def _show_plan(wanted: Wanted, account: Account, ids: tuple[str, ...]) -> int:
     """The same document as the dry run of a cancel-all, from the ids alone, and beside it the ids that would not be sent."""
-    venue = wanted.venue_of(account)
-    problems = {order_id: problem for order_id in ids if (problem := venue.problem_of(order_id)) is not None}
-    plan = Plan(accounts={account.name: _plan(venue, account, [each for each in ids if each not in problems])})
+    problems = {order_id: problem for order_id in ids if (problem := wanted.venue_of(account).problem_of(order_id)) is not None}
+    plan = Plan(accounts={account.name: _plan(wanted.venue_of(account), account, [each for each in ids if each not in problems])})
     sentence = (
         f"Dry run: would send {counted(plan.requests, 'cancel request')} for {account.name} to {wanted.hosts}; nothing was sent."
     )
@@ -96,7 +96,7 @@ def _plan(venue: Venue, account: Account, order_ids: Iterable[str]) -> AccountPl
     return AccountPlan(
         account=account.name,
         orders=orders,
-        requests=tactic.requests,
+        by_kind={tactic.kind: tactic.requests},
         least_time_s=tactic.least_time_s,
         tactic=tactic if orders else None,
         tier=None if tokens is None else tokens.tier,

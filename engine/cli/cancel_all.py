@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import click
 
-from engine.cli.accounts import Wanted, account_options, scope_options
-from engine.cli.bounds import Bounds, checked_amount, say_excesses
-from engine.cli.confirming import confirm, confirm_accounts, confirm_plan
-from engine.cli.output import AT_RISK, CLEAN, stdout_console
-from engine.cli.running import conclude, files_in, print_document, print_result, print_verdict, report_option, run
+from engine.cli.accounts import Wanted, account_options, in_words, listed, scope_options
+from engine.cli.guard import Guard, guard_options
+from engine.cli.output import AT_RISK, CLEAN, clean, stdout_console
+from engine.cli.report_files import ReportFiles
+from engine.cli.running import print_document, print_result, print_verdict, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_plan, say_run
 from engine.core.plan import Plan
-from engine.core.priority import largest, oldest
+from engine.core.priority import PRIORITIES
 from engine.core.request import Scope, checked_seconds
+from engine.errors import ConfigError
 from engine.run import CancelEngine
 
 PRIORITIES = {"largest": largest, "oldest": oldest}
@@ -31,36 +34,26 @@ PRIORITIES = {"largest": largest, "oldest": oldest}
     type=click.Choice(list(PRIORITIES), case_sensitive=False),
     help="Which go first, where they are cancelled by id: the largest by value, or the oldest. They are listed first then.",
 )
+@click.option("--keep", metavar="ID,ID", multiple=True, help="Leave these orders alone, whatever else is in scope.")
 @click.option(
-    "--settle",
-    "settle_s",
-    metavar="SECONDS",
-    type=float,
-    help="List a second time after this pause, for orders that were in flight when the job began.",
+    "--settle", metavar="SECONDS", type=float, help="List again after so long, for orders that were still on their way."
 )
-@click.option("--max-accounts", metavar="N", type=click.IntRange(1), help="Refuse a job of more accounts.")
+@guard_options
 @click.option(
-    "--max-orders", metavar="N", type=click.IntRange(1), help="Look first, and refuse to cancel where more orders are seen."
+    "--report", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Write the report there, as JSON and as CSV."
 )
-@click.option(
-    "--max-notional",
-    metavar="X",
-    help="Look first, and refuse where the orders seen are worth more; a share without a price counts as 1.",
-)
-@report_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done; sends listings, and no cancel.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask first; needed without a terminal. Lifts no --max option.")
-def cancel_all(
+@click.option("-y", "--yes", is_flag=True, help="Do not ask first; needed without a terminal.")
+def cancel_all(  # one for each option
     wanted: Wanted,
     scope: Scope,
     *,
+    guard: Guard,
     lists_first: bool,
     priority: str | None,
-    settle_s: float | None,
-    max_accounts: int | None,
-    max_orders: int | None,
-    max_notional: str | None,
-    report_directory: Path | None,
+    keep: tuple[str, ...],
+    settle: float | None,
+    directory: Path | None,
     dry_run: bool,
     yes: bool,
 ) -> int:
@@ -74,24 +67,20 @@ def cancel_all(
 
     \b
     Examples:
-      cancel-engine cancel-all --venue polymarket --accounts accounts.toml --dry-run
-      cancel-engine cancel-all --venue opinion --accounts accounts.toml --market 123 --side buy --yes --json
-      cancel-engine cancel-all --accounts accounts.csv --exclude hedge --max-orders 500 --yes --report reports
+      cancel-engine cancel-all --accounts accounts.toml --dry-run
+      cancel-engine cancel-all --venue opinion --accounts accounts.csv --market 123 --side buy --yes --json
+      cancel-engine cancel-all --accounts accounts.toml --exclude bob --max-orders 500 --report reports
     """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
     rank = None if priority is None else PRIORITIES[priority]
-    settle_s = checked_seconds("--settle", settle_s)
-    bounds = Bounds(accounts=max_accounts, orders=max_orders, notional=checked_amount("--max-notional", max_notional))
+    settle_s = checked_seconds("--settle", settle)
+    if keep:
+        scope = replace(scope, except_ids=listed("--keep", keep, noun="order"))
     if dry_run:
-        return _show_plan(wanted, scope, bounds, lists_first=lists_first or rank is not None)
-    files = files_in(report_directory)
-    confirm_accounts(wanted, bounds)
+        return _show_plan(wanted, scope, lists_first=lists_first or rank is not None)
+    files = None if directory is None else ReportFiles.prepare(directory)
+    guard.check_accounts(len(wanted.accounts))
     if not yes:
-        confirm(wanted, scope)
-    deadline_s = wanted.deadline_s
-
-    async def look(engine: CancelEngine) -> None:
-        nonlocal deadline_s
-        deadline_s = await confirm_plan(engine, wanted, scope, bounds, lists_first=lists_first or rank is not None)
+        _confirm(wanted, scope)
 
     report = run(
         wanted,
@@ -101,19 +90,16 @@ def cancel_all(
             lists_first=lists_first,
             priority=rank,
             settle_s=settle_s,
-            deadline_s=deadline_s,
+            deadline_s=wanted.deadline_s,
             progress=progress,
         ),
-        look=look if bounds.needs_plan else None,
+        check=(guard, scope) if guard.needs_plan else None,
     )
+    kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
     sentence = say_run(report, scope)
-
-    def show() -> int:
-        if wanted.as_json:
-            return print_document(report.to_dict(), sentence, is_clean=report.is_clean)
-        return print_result(report, sentence)
-
-    return conclude(report, files, show)
+    if wanted.as_json:
+        return max(kept, print_document(report.to_dict(), sentence, is_clean=report.is_clean))
+    return max(kept, print_result(report, sentence))
 
 
 def _show_plan(wanted: Wanted, scope: Scope, bounds: Bounds, *, lists_first: bool) -> int:

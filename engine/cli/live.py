@@ -23,7 +23,7 @@ from rich.text import Text
 
 from engine.cli.output import clean, counted, is_screen, stderr_console
 from engine.cli.tables import BAD, DIM, GOOD, new_table
-from engine.core.summary import CancelSummary
+from engine.core.slots import Tally
 from engine.progress import Progress
 
 LINE_EVERY_S = 1.0
@@ -37,50 +37,6 @@ MOST_ROWS = 10
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
-    """Where one account, or all together, stand at one moment.
-
-    Attributes:
-        found: Orders known so far.
-        cancelled: Of them, cancelled.
-        failed: Done with, and not cancelled.
-        at_risk: May be live at this moment, those included whose turn is still to come.
-        settled: Done with.
-    """
-
-    found: int = 0
-    cancelled: int = 0
-    failed: int = 0
-    at_risk: int = 0
-    settled: int = 0
-
-    def in_words(self) -> str:
-        """The counts in words."""
-        return f"{self.found:,} found, {self.cancelled:,} cancelled, {self.failed:,} failed, {self.at_risk:,} at risk"
-
-    def add(self, other: Tally) -> None:
-        """Add the counts of another one."""
-        self.found += other.found
-        self.cancelled += other.cancelled
-        self.failed += other.failed
-        self.at_risk += other.at_risk
-        self.settled += other.settled
-
-
-def count(summary: CancelSummary) -> Tally:
-    """Count one account in a single pass."""
-    tally = Tally(found=summary.total)
-    for result in summary.results:
-        is_live = result.outcome.may_be_live
-        is_settled = result.settled_s is not None or not is_live
-        tally.cancelled += result.success
-        tally.at_risk += is_live
-        tally.settled += is_settled
-        tally.failed += is_settled and not result.success
-    return tally
-
-
-@dataclass(slots=True, kw_only=True)
 class Moment:
     """The whole run at one moment."""
 
@@ -90,18 +46,25 @@ class Moment:
     total: Tally
     rate_per_s: float
     elapsed_s: float
+    least_left_s: float
     is_stopping: bool
 
     def in_short(self) -> str:
-        """How far, how fast, for how long."""
-        words = (
-            f"{self.elapsed_s:.0f} s, {self.rate_per_s:.1f}/s, {len(self.done)} of {counted(len(self.accounts), 'account')} done"
-        )
-        return f"{words}, stopping" if self.is_stopping else words
+        """How far, how fast, for how long, and how much longer at the least."""
+        done = f"{len(self.done):,} of {counted(len(self.accounts), 'account')} done"
+        words = f"{self.elapsed_s:.0f} s, {self.rate_per_s:.1f}/s, {done}"
+        if self.is_stopping:
+            return f"{words}, stopping"
+        return f"{words}, {self.least_left_s:.0f} s left or more" if self.least_left_s >= 1 else words
 
     def in_words(self) -> str:
         """The moment in one line."""
-        return f"{self.in_short()}: {self.total.in_words()}"
+        return f"{self.in_short()}: {in_words(self.total)}"
+
+
+def in_words(tally: Tally) -> str:
+    """The counts in words."""
+    return f"{tally.found:,} found, {tally.cancelled:,} cancelled, {tally.failed:,} failed, {tally.at_risk:,} at risk"
 
 
 class Watch:
@@ -120,20 +83,20 @@ class Watch:
 
     def look(self) -> Moment:
         """The calls as they stand now."""
-        reports = [progress.report() for progress in self._progresses]
-        summaries = {name: summary for report in reports for name, summary in report.accounts.items()}
-        accounts = {name: count(summary) for name, summary in summaries.items()}
+        looks = [progress.counts() for progress in self._progresses]
+        accounts = {name: tally for look in looks for name, tally in look.tallies.items()}
         total = Tally()
         for tally in accounts.values():
             total.add(tally)
-        elapsed_s = max((report.elapsed_s for report in reports), default=0.0)
+        elapsed_s = max((look.elapsed_s for look in looks), default=0.0)
         return Moment(
             accounts=accounts,
-            done=frozenset(name for name, summary in summaries.items() if summary.is_finished),
-            stopped=frozenset(name for name, summary in summaries.items() if summary.fault),
+            done=frozenset[str]().union(*(look.done for look in looks)),
+            stopped=frozenset[str]().union(*(look.stopped for look in looks)),
             total=total,
             rate_per_s=self._rate_per_s(elapsed_s, total.settled),
             elapsed_s=elapsed_s,
+            least_left_s=max((look.least_left_s for look in looks), default=0.0),
             is_stopping=self.is_stopping,
         )
 
@@ -252,7 +215,7 @@ def _draw_accounts(moment: Moment) -> Table:
 
 def _draw_sums(total: Tally) -> Text:
     """The line under the bar, the numbers that matter in colour."""
-    text = Text(total.in_words())
+    text = Text(in_words(total))
     text.highlight_regex(r"[\d,]+ cancelled", GOOD)
     if total.failed:
         text.highlight_regex(r"[\d,]+ failed", BAD)

@@ -34,7 +34,7 @@ class Listing:
     def to_dict(self) -> dict[str, Any]:
         """The listing as plain values, money as text."""
         return {
-            "orders": [_plain(order) for order in self.orders],
+            "orders": [order.to_dict() for order in self.orders],
             "unclear": {order_id: why.value for order_id, why in self.unclear.items()},
             "listing_complete": self.error is None,
             "listing_error": self.error,
@@ -114,17 +114,3 @@ def _say(listings: dict[str, Listing], scope: Scope) -> str:
     if unclear:
         words.append(f"{counted(unclear, 'order')} may be in scope: side, market or outcome is not established.")
     return " ".join(words)
-
-
-def _plain(order: OpenOrder) -> dict[str, Any]:
-    return {
-        "order_id": order.order_id,
-        "side": order.side,
-        "market": order.market,
-        "group": order.group,
-        "asset": order.asset,
-        "price": order.price,
-        "size": order.size,
-        "filled": order.filled,
-        "created_at_ms": order.created_at_ms,
-    }

@@ -9,12 +9,13 @@ import anyio
 import click
 
 from engine.cli.accounts import Wanted
+from engine.cli.guard import Guard
 from engine.cli.live import Watch, telling
 from engine.cli.output import AT_RISK, CLEAN, print_json, print_sentence, stderr_console, stdout_console
-from engine.cli.report_files import ReportFiles
-from engine.cli.signals import stopping
+from engine.cli.signals import asking, stopping
 from engine.cli.tables import BAD, GOOD, print_report
 from engine.core.report import RunReport
+from engine.core.request import Scope
 from engine.progress import Progress
 from engine.run import CancelEngine
 
@@ -29,26 +30,40 @@ report_option = click.option(
     help="Write the report to files in this directory, too.",
 )
 
+def run(wanted: Wanted, call: Call, *, check: tuple[Guard, Scope] | None = None) -> RunReport:
+    """Make the call and give back its report, also when Ctrl-C or SIGTERM stops it.
 
-def run(wanted: Wanted, call: Call, *, look: Look | None = None) -> RunReport:
-    """Make the call and give back its report, also when Ctrl-C or SIGTERM stops it; `look` comes first, with the same engine.
+    Args:
+        wanted: Venues and accounts.
+        call: What to do.
+        check: Limits that are held against a plan for the scope first, made with the same engine, so that its requests count.
 
     Raises:
         ConfigError: the request cannot be used; no cancel was sent.
+        click.Abort: a signal came before the call began.
     """
-    return anyio.run(_follow, wanted, call, look)
+    return anyio.run(_follow, wanted, call, check)
 
 
-async def _follow(wanted: Wanted, call: Call, look: Look | None) -> RunReport:
+async def _follow(wanted: Wanted, call: Call, check: tuple[Guard, Scope] | None) -> RunReport:
     progress = Progress()
     watch = Watch(progress)
-    with stopping(watch.stop):
-        async with CancelEngine(*wanted.venues.values()) as engine:
-            if look is not None:
-                await look(engine)
+    async with CancelEngine(*wanted.venues.values()) as engine:
+        if check is not None:
+            await _check(engine, wanted, *check)
+        with stopping(watch.stop):
             async with telling(watch, as_json=wanted.as_json):
                 await call(engine, progress)
-        return progress.report()
+            return progress.report()
+
+
+async def _check(engine: CancelEngine, wanted: Wanted, guard: Guard, scope: Scope) -> None:
+    with anyio.CancelScope() as looking, stopping(looking.cancel):
+        plan = await engine.plan(wanted.accounts, scope, deadline_s=wanted.deadline_s)
+    if looking.cancelled_caught:
+        raise click.Abort
+    with asking():
+        guard.check_plan(plan)
 
 
 def files_in(directory: Path | None) -> ReportFiles | None:

@@ -37,17 +37,13 @@ def stopping(stop: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def leaving() -> Iterator[None]:
-    """Let the first signal end the block at once: for a question that holds up the loop, which then hears of nothing."""
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_DFL),
-    }
+def asking() -> Iterator[None]:
+    """Let Ctrl-C end a question that is asked from within a loop, which would wait for its answer first."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, before)
 
 
 def _leave() -> None:

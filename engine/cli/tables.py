@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from engine.cli.output import clean, counted, in_seconds, short_id
 from engine.cli.verdicts import LEAST_LOCK_OUT_S, WORDS
 from engine.core.order import OpenOrder
-from engine.core.outcome import OrderResult, Outcome
+from engine.core.outcome import Outcome
 from engine.core.plan import AccountPlan, Plan
+from engine.core.reasons import Reason
 from engine.core.report import RunReport
 from engine.core.request import Belongs
 from engine.core.summary import CancelSummary
@@ -54,44 +54,62 @@ def print_titled(console: Console, title: str, table: Table) -> None:
 
 
 def print_report(console: Console, report: RunReport, *, title: str = "Accounts") -> None:
-    """Print a row for each account, the reasons of what failed, and what stopped or blinded an account."""
-    gap = 2 if console.width >= 100 else 1
-    print_titled(console, title, account_table(list(report.accounts.values()), gap=gap))
-    reasons = group_reasons(report.results)
+    """Print a row for each account, the reasons of what failed, and what went wrong, each thing once."""
+    print_titled(console, title, account_table(report, is_wide=console.width >= 100))
+    reasons = report.by_reason
     if reasons:
         print_titled(console, "Not cancelled by this run, and why", reason_table(reasons))
-    for note in notes_of(report.accounts.values()):
+    for note in notes_of(report):
         console.print(note)
 
 
-def account_table(summaries: Sequence[CancelSummary], *, gap: int) -> Table:
-    """One row for each account, the ones at risk first where not all have room, and a row of sums."""
+def account_table(report: RunReport, *, is_wide: bool) -> Table:
+    """One row for each account, those that need a person first, and a row of sums; of many accounts, the last are counted."""
+    summaries = sorted(report.accounts.values(), key=_is_fine)
+    venue = ["venue"] if len({summary.venue for summary in summaries}) > 1 else []
+    took = ["requests", "time"] if is_wide or not venue else []
     table = new_table(
-        "account", "found", "cancelled", "already\ncancelled", "failed", "at\nrisk", "listing", "requests", "time",
-        wide=("account",), words=("failed", "listing"), gap=gap,
+        "account", *venue, "found", "cancelled", "already\ncancelled", "failed", "at\nrisk", "listing", *took,
+        wide=("account",), words=("venue", "failed", "listing"), gap=2 if is_wide else 1,
     )  # fmt: skip
-    shown = summaries if len(summaries) <= MOST_ROWS else sorted(summaries, key=lambda summary: summary.is_clean)[:MOST_ROWS]
+    shown = summaries[:MOST_ROWS]
     for summary in shown:
-        _add_account(table, summary)
+        where = [Text(clean(summary.venue)) for _ in venue]
+        cells = [f"{summary.requests:,}", f"{summary.elapsed_s:.1f} s"][: len(took)]
+        table.add_row(Text(clean(summary.account)), *where, *_counts(summary), _listing_word(summary), *cells)
     if len(summaries) > len(shown):
-        table.add_row(Text(f"and {counted(len(summaries) - len(shown), 'account')} more", style=DIM))
+        hidden = summaries[MOST_ROWS:]
+        clean_ones = "" if not all(map(_is_fine, hidden)) else ", all clean"
+        table.add_row(Text(f"and {counted(len(hidden), 'account')} more{clean_ones}", style=DIM))
+    if len(summaries) > 1:
+        table.add_section()
+        requests = sum(summary.requests for summary in summaries)
+        cells = [f"{requests:,}", f"{report.elapsed_s:.1f} s"][: len(took)]
+        table.add_row(Text("all", style="bold"), *(Text() for _ in venue), *_counts(report), _all_listings(summaries), *cells)
     return table
 
 
-def _add_account(table: Table, summary: CancelSummary) -> None:
-    by_outcome = summary.by_outcome
+def _is_fine(summary: CancelSummary) -> bool:
+    """Whether nobody has to look at the account."""
+    return summary.is_clean and summary.fault is None and summary.verified is not False and not summary.is_uncounted
+
+
+def _counts(whole: CancelSummary | RunReport) -> list[RenderableType]:
+    by_outcome = whole.by_outcome
     failed = [f"{count:,} {WORDS[outcome]}" for outcome, count in by_outcome.items() if not outcome.is_success]
-    table.add_row(
-        Text(clean(summary.account)),
-        f"{summary.total:,}",
+    return [
+        f"{whole.total:,}",
         f"{by_outcome.get(Outcome.CANCELLED, 0):,}",
         f"{by_outcome.get(Outcome.ALREADY_CANCELLED, 0):,}",
         Text("\n".join(failed) or "0"),
-        Text(f"{summary.at_risk:,}", style=BAD if summary.at_risk else GOOD),
-        _listing_word(summary),
-        f"{summary.requests:,}",
-        f"{summary.elapsed_s:.1f} s",
-    )
+        Text(f"{whole.at_risk:,}", style=BAD if whole.at_risk else GOOD),
+    ]
+
+
+def _all_listings(summaries: Sequence[CancelSummary]) -> Text:
+    """The worst that is true of any of them."""
+    words = [_listing_word(summary) for summary in summaries]
+    return min(words, key=lambda word: ("incomplete", "complete", "verified", "-").index(word.plain))
 
 
 def _listing_word(summary: CancelSummary) -> Text:
@@ -106,27 +124,6 @@ def _listing_word(summary: CancelSummary) -> Text:
 # --- reasons
 
 
-@dataclass(slots=True)
-class Reason:
-    """Orders that ended in the same way for the same reason."""
-
-    outcome: Outcome
-    code: str
-    error: str
-    order_ids: list[str] = field(default_factory=list)
-
-
-def group_reasons(results: Iterable[OrderResult]) -> list[Reason]:
-    """Why orders were not cancelled: what may be live first, then by how many."""
-    found: dict[tuple[Outcome, str, str], Reason] = {}
-    for result in results:
-        if not result.success:
-            code, error = str(result.code if result.code is not None else "-"), result.error or ""
-            reason = found.setdefault((result.outcome, code, error), Reason(result.outcome, code, error))
-            reason.order_ids.append(result.order_id)
-    return sorted(found.values(), key=lambda reason: (not reason.outcome.may_be_live, -len(reason.order_ids)))
-
-
 def reason_table(reasons: Sequence[Reason]) -> Table:
     """One row for each reason, with the first few orders."""
     happened = "what happened, and the first orders"
@@ -135,7 +132,7 @@ def reason_table(reasons: Sequence[Reason]) -> Table:
         table.add_row(
             Text(WORDS[reason.outcome], style=BAD if reason.outcome.may_be_live else ""),
             Text(clean(reason.code, longest=40)),
-            f"{len(reason.order_ids):,}",
+            f"{reason.count:,}",
             _what_happened(reason),
         )
     if len(reasons) > MOST_REASONS:
@@ -144,30 +141,26 @@ def reason_table(reasons: Sequence[Reason]) -> Table:
 
 
 def _what_happened(reason: Reason) -> Text:
-    more = len(reason.order_ids) - MOST_IDS
+    more = reason.count - MOST_IDS
     ids = [clean(order_id, longest=80) for order_id in reason.order_ids[:MOST_IDS]] + ([f"and {more:,} more"] if more > 0 else [])
     return Text("\n").join([Text(clean(reason.error, longest=LONGEST_REASON)), *(Text(line, style=DIM) for line in ids)])
 
 
-def notes_of(summaries: Iterable[CancelSummary]) -> list[Text]:
-    """What stopped, blinded or locked out an account, and what was left alone for want of clarity."""
-    notes = []
-    for summary in summaries:
-        if summary.fault:
-            notes.append(_note(summary.account, "stopped early", summary.fault))
-        elif not summary.listing_complete:
-            notes.append(_note(summary.account, "listing incomplete", summary.listing_error or "not finished"))
-        if summary.is_uncounted:
-            notes.append(_note(summary.account, "count may be too low", "the answer to a mass cancel was lost"))
-        if summary.locked_out_s >= LEAST_LOCK_OUT_S:
-            why = f"no cancel is admitted for another {in_seconds(summary.locked_out_s)}, until its tokens are back"
-            notes.append(_note(summary.account, "locked out", why))
-        notes += [
-            _note(summary.account, "left alone", f"order {order_id}: {why.value}")
-            for order_id, why in list(unclear_of(summary.left).items())[:MOST_IDS]
-        ]
-    notes = notes[:MOST_REASONS]
-    return [Text(""), *notes] if notes else []
+def notes_of(report: RunReport) -> list[Text]:
+    """What went wrong, each thing once; then who is locked out, and what was left alone for want of clarity."""
+    notes = [Text(clean(trouble.text, longest=400)) for trouble in report.troubles]
+    locked = [summary for summary in report.accounts.values() if summary.locked_out_s >= LEAST_LOCK_OUT_S]
+    if locked:
+        longest_s = max(summary.locked_out_s for summary in locked)
+        why = f"no cancel is admitted for another {in_seconds(longest_s)}{' at most' if len(locked) > 1 else ''}"
+        notes.append(_note(_few([summary.account for summary in locked]), "locked out", f"{why}, until tokens are back"))
+    notes += [
+        _note(summary.account, "left alone", f"order {order_id}: {why.value}")
+        for summary in report.accounts.values()
+        for order_id, why in list(unclear_of(summary.left).items())[:MOST_IDS]
+    ]
+    more = [Text(f"and {len(notes) - MOST_REASONS:,} more", style=DIM)] if len(notes) > MOST_REASONS else []
+    return [Text(""), *notes[:MOST_REASONS], *more] if notes else []
 
 
 def unclear_of(left: Mapping[str, Belongs]) -> dict[str, Belongs]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 
 class Side(StrEnum):
@@ -62,3 +63,22 @@ class OpenOrder:
         if self.price is None or self.size is None:
             return None
         return self.price * (self.size - (self.filled or Decimal(0)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The order as plain values, money as text."""
+        return {
+            "order_id": self.order_id,
+            "state": self.state.value,
+            "side": None if self.side is None else self.side.value,
+            "market": self.market,
+            "group": self.group,
+            "asset": self.asset,
+            "price": _text(self.price),
+            "size": _text(self.size),
+            "filled": _text(self.filled),
+            "created_at_ms": self.created_at_ms,
+        }
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else str(number)

@@ -138,18 +138,18 @@ class OrderResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The documented item: `index`, `success`, `order_id`, `result` or `error`; ours stand beside them."""
-        told: dict[str, Any] = {"index": self.index, "success": self.success, "order_id": self.order_id}
-        if self.success:
-            told["result"] = self.result
-        else:
-            told["error"] = self.error
-        return told | {
+        return {
+            "index": self.index,
+            "success": self.success,
+            "order_id": self.order_id,
+            **({"result": self.result} if self.success else {"error": self.error}),
             "account": self.account,
             "outcome": self.outcome.value,
             "code": self.code,
             "attempts": self.attempts,
             "sent_s": rounded(self.sent_s),
             "settled_s": rounded(self.settled_s),
+            "order": None if self.order is None else self.order.to_dict(),
         }
 
 

@@ -183,25 +183,32 @@ class AccountPlan:
 
     Attributes:
         account: Name of the account.
+        venue: Name of its venue.
         orders: The orders in scope, in the venue's order.
         left: Orders that would be left alone, each with the reason.
         listing_complete: Whether these are all.
         listing_error: Why not, or None.
-        requests: Requests that the cancel-all needs when nothing goes wrong: listings, cancels and the final proof.
+        by_kind: Requests of each kind that the cancel-all needs when nothing goes wrong: listings, cancels and the final proof.
         least_time_s: Seconds that the limits leave no way around, from its first request to its last.
         tactic: How its cancels are sent, or None where it has none to send.
         tier: Name of the tier that was counted with, or None where there are no tiers.
     """
 
     account: str
+    venue: str = ""
     orders: tuple[OpenOrder, ...] = ()
     left: Mapping[str, Belongs] = field(default_factory=dict)
     listing_complete: bool = True
     listing_error: str | None = None
-    requests: int = 0
+    by_kind: Mapping[Kind, int] = field(default_factory=dict)
     least_time_s: float = 0.0
     tactic: Tactic | None = None
     tier: str | None = None
+
+    @property
+    def requests(self) -> int:
+        """All of these requests."""
+        return sum(self.by_kind.values())
 
     @property
     def notional(self) -> Decimal:
@@ -213,6 +220,7 @@ class AccountPlan:
         by_reason = Counter(self.left.values())
         return {
             "account": self.account,
+            "venue": self.venue,
             "total": len(self.orders),
             "order_ids": [order.order_id for order in self.orders],
             "notional": str(self.notional),
@@ -220,6 +228,7 @@ class AccountPlan:
             "listing_complete": self.listing_complete,
             "listing_error": self.listing_error,
             "requests": self.requests,
+            "requests_by_kind": {kind.value: count for kind, count in self.by_kind.items()},
             "least_time_s": rounded(self.least_time_s),
             "tactic": None if self.tactic is None else self.tactic.to_dict(),
             "tier": self.tier,
@@ -228,9 +237,15 @@ class AccountPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What would be done for all accounts; name to plan, in input order."""
+    """What would be done for all accounts.
+
+    Attributes:
+        accounts: Name to plan, in input order.
+        shared_time_s: Seconds that the limits which accounts share leave no way around, whatever each could do alone.
+    """
 
     accounts: Mapping[str, AccountPlan]
+    shared_time_s: float = 0.0
 
     @property
     def total(self) -> int:
@@ -241,6 +256,11 @@ class Plan:
     def requests(self) -> int:
         """How many requests that takes when nothing goes wrong."""
         return sum(plan.requests for plan in self.accounts.values())
+
+    @property
+    def notional(self) -> Decimal:
+        """What the orders rest for, in the quote currency, as far as the venues said."""
+        return sum((plan.notional for plan in self.accounts.values()), Decimal(0))
 
     @property
     def tokens(self) -> int:
@@ -254,8 +274,8 @@ class Plan:
 
     @property
     def least_time_s(self) -> float:
-        """Seconds that the limits leave no way around; accounts go side by side."""
-        return max((plan.least_time_s for plan in self.accounts.values()), default=0.0)
+        """Seconds that the limits leave no way around; accounts go side by side, and share some of the limits."""
+        return max((self.shared_time_s, *(plan.least_time_s for plan in self.accounts.values())))
 
     @property
     def listing_complete(self) -> bool:
@@ -267,6 +287,7 @@ class Plan:
         return {
             "dry_run": True,
             "total": self.total,
+            "notional": str(self.notional),
             "requests": self.requests,
             "tokens": self.tokens,
             "notional": str(self.notional),

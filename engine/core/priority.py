@@ -1,4 +1,4 @@
-"""Ready-made ranks for `priority=`: which orders go first, where they are cancelled by id. Higher goes first."""
+"""Ready-made ranks for `priority=`: which orders go first, where they are cancelled by id. The higher the rank, the earlier."""
 
 from __future__ import annotations
 

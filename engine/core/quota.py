@@ -201,6 +201,10 @@ class Limits:
         shared = (_least_time_s(quota, requests, accounts) for quota in self.per_venue)
         return max((*own, *shared), default=0.0)
 
+    def shared_time_s(self, requests: Mapping[Kind, int]) -> float:
+        """Seconds from the first to the last of so many requests of all accounts together, as far as they share limits."""
+        return max((_least_time_s(quota, requests, 1) for quota in self.per_venue), default=0.0)
+
 
 def _least_time_s(quota: Window | Bucket, requests: int | Mapping[Kind, int], accounts: int) -> float:
     if isinstance(requests, int):
@@ -267,6 +271,10 @@ class Purse:
         """When so many tokens, of which a full purse holds enough, can be spent."""
         missing = min(cost, self._tier.burst) - self.balance(now_s)
         return now_s if missing <= ROUNDING else max(now_s, self._as_of_s) + missing / self._tier.per_s
+
+    def is_fresh(self, now_s: float) -> bool:
+        """Whether a new one would serve as well: it is full, nothing is on its way, and the venue has named no other tier."""
+        return not self._open and self.tier_name == self._tokens.tier and self.balance(now_s) >= self._tier.burst
 
     def take(self, cost: float, now_s: float) -> Receipt:
         """Spend tokens that are there; the receipt is `ended` once the request is."""
@@ -392,6 +400,11 @@ class SendLog:
             return math.inf
         soonest_s = sent[0].left_s + self._span_s  # by then its answer may have told more
         return soonest_s if soonest_s > now_s else self._counted_s(sent[0], now_s) + self._span_s
+
+    def is_empty(self, now_s: float) -> bool:
+        """Whether nothing counts any more."""
+        self.free_at(now_s)
+        return not self._sent and self._leaving == 0
 
     def start(self) -> None:
         """A request takes a place; it has not left yet."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -22,9 +21,6 @@ class Account:
         credentials: What the account's venue needs, such as an `OpinionKey`. Not part of the repr.
         venue: Name of the venue, needed only where an engine holds several.
         weight: Its share of what accounts take turns for, relative to others.
-
-    Raises:
-        ConfigError: the name is blank, or the weight no positive, finite number.
     """
 
     name: str
@@ -36,8 +32,8 @@ class Account:
         if not isinstance(self.name, str) or not self.name.strip():
             raise ConfigError(f"an account needs a name that is not blank, not {self.name!r}")
         weight = self.weight
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= sys.float_info.max:
-            raise ConfigError(f"the weight of account {self.name!r} must be a positive number, such as 2, not {weight!r}")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+            raise ConfigError(f"account {self.name!r}: weight must be a positive number, not {weight!r}")
 
 
 class Belongs(StrEnum):
@@ -53,8 +49,13 @@ class Belongs(StrEnum):
 
     @property
     def is_clear(self) -> bool:
-        """Whether it is established that the order is meant, or is not meant."""
+        """Whether there is no doubt about it."""
         return self in (Belongs.IN, Belongs.OUT, Belongs.EXCLUDED)
+
+
+def _as_is(order_ids: Any) -> Container[str]:
+    ids: Container[str] = order_ids
+    return ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ class Scope:
         asset: The venue's id or word for the outcome traded.
         side: Side of the book.
         order_ids: Only these ids.
+        except_ids: Not these ids, whatever else holds.
         where: Any predicate on the listed order. An order on which it raises an error is left alone and reported.
         except_ids: None of these ids, whatever else holds. They are spelled as the venue lists them.
 
@@ -85,22 +87,28 @@ class Scope:
         object.__setattr__(self, "asset", _id_text("asset", self.asset))
         if self.side is not None:
             object.__setattr__(self, "side", _side(self.side))
-        if self.order_ids is not None:
-            object.__setattr__(self, "order_ids", frozenset(checked_ids(self.order_ids)))
-        if self.except_ids is not None:
-            object.__setattr__(self, "except_ids", frozenset(checked_ids(self.except_ids)))
+        for name in ("order_ids", "except_ids"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, frozenset(checked_ids(getattr(self, name))))
         if self.where is not None and not callable(self.where):
             raise ConfigError("where must be a function of one OpenOrder")
 
-    def belongs(self, order: OpenOrder, *, markets: Iterable[str | None] | None = None) -> Belongs:
+    def belongs(
+        self, order: OpenOrder, *, markets: Iterable[str | None] | None = None, plain: Callable[[Any], Container[str]] = _as_is
+    ) -> Belongs:
         """Say whether the order belongs to this scope.
 
-        `markets` are the ids by which the venue lets this order's market be named; without it, only its own.
+        Args:
+            order: The order as the venue listed it.
+            markets: The ids by which the venue lets this order's market be named; without it, only its own.
+            plain: Gives ids in the one spelling in which the order's own comes.
         """
         if self.except_ids is not None and order.order_id in self.except_ids:
             return Belongs.EXCLUDED
         names = (order.market,) if markets is None else tuple(markets)
-        if self.order_ids is not None and order.order_id not in self.order_ids:
+        if self.except_ids is not None and order.order_id in plain(self.except_ids):
+            return Belongs.EXCLUDED
+        if self.order_ids is not None and order.order_id not in plain(self.order_ids):
             return Belongs.OUT
         if self.market is not None and self.market not in names:
             return Belongs.MARKET_UNKNOWN if order.market is None else Belongs.OUT

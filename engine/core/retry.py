@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.core.outcome import OUTCOMES_OF_WORDS, Outcome, Verdict, Word
+from engine.core.summary import Fault
 from engine.errors import (
     BatchTooLargeError,
     ConfigError,
@@ -98,9 +99,10 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The account cannot go on, and why."""
+    """The account cannot go on, and why: in words, and as one of a few."""
 
     fault: str
+    code: Fault
 
 
 Step = Again | Read | Split | Settle | Stop
@@ -109,8 +111,13 @@ PENDING_WAIT_S = 0.5
 """Longest wait between two cancels of an order that is pending. A guess: venues hold orders back for 0.05 to 3 seconds."""
 
 
-def _ends_the_account(came: Verdict | VenueError) -> bool:
-    return isinstance(came, CredentialError) or (isinstance(came, ThrottledError) and came.is_final)
+def _end_of_account(came: Verdict | VenueError) -> Stop | None:
+    """Why nothing more can be done for the account, if that is so."""
+    if isinstance(came, CredentialError):
+        return Stop(str(came), Fault.CREDENTIALS)
+    if isinstance(came, ThrottledError) and came.is_final:
+        return Stop(str(came), Fault.UNREACHABLE if isinstance(came, UnavailableError) else Fault.PACE)
+    return None
 
 
 def after_cancel(  # noqa: PLR0911  # one line for each thing that can come back
@@ -129,8 +136,9 @@ def after_cancel(  # noqa: PLR0911  # one line for each thing that can come back
     """
     if isinstance(came, Verdict):
         return _after_word(came.word, waited_s, retry=retry, roll=roll)
-    if _ends_the_account(came):
-        return Stop(str(came))
+    end = _end_of_account(came)
+    if end is not None:
+        return end
     if isinstance(came, ThrottledError):
         return Again(0.0)  # the account's hold is the wait
     if of > 1 and not isinstance(came, TransportError | WireError):
@@ -172,8 +180,9 @@ def after_read(came: Verdict | VenueError, *, tries: int, reads: int, retry: Ret
             return Again(retry.wait_s(max(tries, 1), roll=roll)) if tries < retry.cancels else Settle(Outcome.REJECTED)
         if came.word in OUTCOMES_OF_WORDS or came.word is Word.NOT_FOUND:
             return Settle(OUTCOMES_OF_WORDS.get(came.word))
-    if _ends_the_account(came):
-        return Stop(str(came))
+    end = _end_of_account(came)
+    if end is not None:
+        return end
     if isinstance(came, ThrottledError):
         return Read()
     return Read(retry.wait_s(reads, roll=roll)) if reads < retry.reads else Settle()
@@ -181,8 +190,9 @@ def after_read(came: Verdict | VenueError, *, tries: int, reads: int, retry: Ret
 
 def after_listing(came: VenueError, *, tries: int, retry: Retry, roll: float) -> Again | Settle | Stop:
     """Decide what follows a page that could not be read; `Settle` gives the page up."""
-    if _ends_the_account(came):
-        return Stop(str(came))
+    end = _end_of_account(came)
+    if end is not None:
+        return end
     if isinstance(came, ThrottledError):
         return Again(0.0)
     return Again(retry.wait_s(tries, roll=roll)) if tries < retry.listings else Settle()
@@ -204,8 +214,9 @@ def after_mass(came: VenueError, *, tries: int, refusals: int, retry: Retry, rol
         retry: How often, how long.
         roll: In [0, 1), for the spread of the wait.
     """
-    if _ends_the_account(came):
-        return Stop(str(came))
+    end = _end_of_account(came)
+    if end is not None:
+        return end
     if isinstance(came, ThrottledError):
         return Again(0.0) if refusals < MOST_MASS_REFUSALS or isinstance(came, UnavailableError) else Settle()
     if isinstance(came, TransportError) and not came.sent and tries < retry.cancels:

@@ -6,7 +6,8 @@ something (or nothing) came back, `settle` when that decides its fate. Whatever 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from engine.core.order import OpenOrder
@@ -34,6 +35,8 @@ class Slot:
         most: Most orders of a request that may name it; 0 for no bound of its own.
         began_s: When the work on it began in this sweep, or None.
         pending_since_s: Since when the venue has called it alive and not yet to be cancelled, without a break; or None.
+        place: Its first place in the input.
+        watch: Told the place whenever the fate is written, or None.
     """
 
     __slots__ = (
@@ -52,6 +55,7 @@ class Slot:
         "order_id",
         "outcome",
         "pending_since_s",
+        "place",
         "reads",
         "reads_first",
         "result",
@@ -60,11 +64,16 @@ class Slot:
         "sweeps",
         "tries",
         "walk",
+        "watch",
     )
 
-    def __init__(self, order_id: str, order: OpenOrder | None = None) -> None:
+    def __init__(
+        self, order_id: str, order: OpenOrder | None = None, *, place: int = 0, watch: Callable[[int], None] | None = None
+    ) -> None:
         self.order_id = order_id
         self.order = order
+        self.place = place
+        self.watch = watch
         self.outcome = Outcome.NOT_SENT
         self.is_settled = False
         self.attempts = 0
@@ -180,6 +189,8 @@ class Slot:
             self.code = self.error = None
         elif self.outcome is Outcome.NOT_FOUND:
             self.error = _WORDS[Outcome.NOT_FOUND]
+        if self.watch is not None:
+            self.watch(self.place)
 
     def reopen(self, *, tries: int, is_listed: bool) -> None:
         """Take a settled order up again, as if so many tries had been made in this sweep.
@@ -220,12 +231,52 @@ _WORDS = {
 }
 
 
-class Slots:
-    """All slots of one account in one run: each order once, and every place in the input that asked for it."""
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Where orders stand at one moment, counted.
 
-    def __init__(self, order_ids: Iterable[str] = ()) -> None:
+    Attributes:
+        found: Known so far.
+        settled: Of them, done with.
+        cancelled: Cancelled, by us or before.
+        at_risk: May be live at this moment, those included whose turn is still to come.
+    """
+
+    found: int = 0
+    settled: int = 0
+    cancelled: int = 0
+    at_risk: int = 0
+
+    @property
+    def failed(self) -> int:
+        """Done with, and not cancelled."""
+        return self.settled - self.cancelled
+
+    @property
+    def left(self) -> int:
+        """Not done with."""
+        return self.found - self.settled
+
+    def add(self, other: Tally) -> None:
+        """Add the counts of another one."""
+        self.found += other.found
+        self.settled += other.settled
+        self.cancelled += other.cancelled
+        self.at_risk += other.at_risk
+
+
+class Slots:
+    """All slots of one account in one run: each order once, and every place in the input that asked for it.
+
+    Args:
+        order_ids: The input, where there is one.
+        watch: Told the place of an order whenever its fate is written, or None.
+    """
+
+    def __init__(self, order_ids: Iterable[str] = (), *, watch: Callable[[int], None] | None = None) -> None:
         self._slots: dict[str, Slot] = {}
         self._places: list[Slot] = []
+        self._watch = watch
         for order_id in order_ids:
             self.place(order_id)
 
@@ -237,7 +288,7 @@ class Slots:
         """Give the next place to this order; the same id gets the same slot."""
         slot = self._slots.get(order_id)
         if slot is None:
-            slot = self._slots[order_id] = Slot(order_id, order)
+            slot = self._slots[order_id] = Slot(order_id, order, place=len(self._places), watch=self._watch)
         self._places.append(slot)
         return slot
 
@@ -248,6 +299,27 @@ class Slots:
     def __iter__(self) -> Iterator[Slot]:
         """Each order once, in the order in which they came."""
         return iter(self._slots.values())
+
+    @property
+    def tally(self) -> Tally:
+        """Where they stand, counted by place."""
+        tally = Tally(found=len(self._places))
+        for slot in self._places:
+            tally.cancelled += slot.outcome.is_success
+            tally.settled += slot.is_settled
+            tally.at_risk += slot.outcome.may_be_live
+        return tally
+
+    def tell_open(self) -> None:
+        """Tell who watches of every order whose fate is not settled: it will not be any more."""
+        if self._watch is not None:
+            for slot in self:
+                if not slot.is_settled:
+                    self._watch(slot.place)
+
+    def result(self, place: int, account: str, *, start_s: float, stop: str | None = None) -> OrderResult:
+        """The result for one place."""
+        return _result(self._places[place], place, account, start_s, stop)
 
     def results(self, account: str, *, start_s: float, stop: str | None = None) -> list[OrderResult]:
         """One result for every place, in input order; times count from `start_s`, and `stop` says why the unsent were not."""

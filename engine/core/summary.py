@@ -30,6 +30,35 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A time in which a venue gave no usable answer to anybody, as all accounts together saw it.
+
+    Attributes:
+        venue: Name of the venue.
+        began_s: Seconds from the call to its first failure; 0 where it had begun before.
+        ended_s: Seconds from the call to the first usable answer after it, or None if there was none.
+        text: The failure, in words.
+        probes: Requests that were sent to find out whether it was over.
+    """
+
+    venue: str
+    began_s: float
+    ended_s: float | None
+    text: str
+    probes: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The outage as plain values."""
+        return {
+            "venue": self.venue,
+            "began_s": rounded(self.began_s),
+            "ended_s": rounded(self.ended_s),
+            "text": self.text,
+            "probes": self.probes,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelSummary:
     """The fates of all orders of one account in one call.
 
@@ -72,12 +101,16 @@ class CancelSummary:
     waited_s: float = 0.0
     wire_s: float = 0.0
     elapsed_s: float = 0.0
+    _counted: Mapping[Outcome, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Count once: there may be a million results, and every sum is asked for again and again."""
+        object.__setattr__(self, "_counted", Counter(result.outcome for result in self.results) if self.results else {})
 
     @property
     def by_outcome(self) -> dict[Outcome, int]:
         """How many orders ended in each outcome; outcomes that none ended in are left out."""
-        counted = Counter(result.outcome for result in self.results)
-        return {outcome: counted[outcome] for outcome in Outcome if counted[outcome]}
+        return {outcome: self._counted[outcome] for outcome in Outcome if outcome in self._counted}
 
     @property
     def total(self) -> int:
@@ -87,7 +120,7 @@ class CancelSummary:
     @property
     def cancelled(self) -> int:
         """How many ended in one of the two cancelled outcomes."""
-        return sum(count for outcome, count in self.by_outcome.items() if outcome.is_success)
+        return sum(count for outcome, count in self._counted.items() if outcome.is_success)
 
     @property
     def failed(self) -> int:
@@ -97,7 +130,7 @@ class CancelSummary:
     @property
     def at_risk(self) -> int:
         """How many may still be live."""
-        return sum(count for outcome, count in self.by_outcome.items() if outcome.may_be_live)
+        return sum(count for outcome, count in self._counted.items() if outcome.may_be_live)
 
     @property
     def is_clean(self) -> bool:
@@ -122,8 +155,9 @@ class CancelSummary:
             "verified": self.verified,
             "fault": self.fault,
             "fault_code": None if self.fault_code is None else self.fault_code.value,
+            "is_finished": self.is_finished,
             "left": {reason.value: by_reason[reason] for reason in Belongs if by_reason[reason]},
-            "left_unclear": {order_id: why.value for order_id, why in self.left.items() if not why.is_clear},
+            "left_orders": {order_id: why.value for order_id, why in self.left.items()},
             "is_uncounted": self.is_uncounted,
             "locked_out_s": rounded(self.locked_out_s),
             "requests": self.requests,

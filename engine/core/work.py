@@ -90,14 +90,17 @@ class Drain:
             are better.
         lists_first: Whether to read the whole listing before the first cancel.
         rank: Sorts the orders that are read first; the largest goes first.
+        settles: Whether a listing that shows nothing left is read once more after a rest, for orders that were on their way to
+            the book when the work began.
 
     Attributes:
         is_listing: Whether a listing is part of the work, so that what follows means something.
         listing_complete: Whether the last walk can be believed.
         listing_error: Why not.
-        verified: Whether it showed nothing in scope.
+        verified: Whether it showed nothing in scope; where a second look was asked for, whether that one did.
         left: Listed orders that are not touched, each with the reason.
         is_finished: Whether there is nothing more to do.
+        is_resting: Whether all is done but that second look; `wake` ends the rest.
         pause: How many times the work has come back to the same place; the workers rest before they go on, and set it to 0.
         mass_sent_s: When the last mass cancel left, or None.
         is_uncounted: Whether a mass cancel may have cancelled orders that nobody has named.
@@ -118,8 +121,11 @@ class Drain:
         mass: Callable[[int | None], Kind | None] | None = None,
         lists_first: bool = False,
         rank: Callable[[OpenOrder], Any] | None = None,
+        settles: bool = False,
     ) -> None:
         self.is_listing = proves
+        self.is_resting = False
+        self._settles = settles
         self.left: dict[str, Belongs] = {}
         self.listing_complete = False
         self.listing_error: str | None = None
@@ -258,6 +264,14 @@ class Drain:
             self._read_ahead(page)
         self._turn_over()
 
+    def give_back(self, job: PageJob) -> None:
+        """The page was not read after all; it is to be read again."""
+        self._reading.discard(job)
+
+    def wake(self) -> None:
+        """The rest before the second look is over; until that look is, no listing is the last one."""
+        self.is_resting = self.listing_complete = False
+
     def failed(self, job: PageJob, reason: str) -> bool:
         """The page could not be read. Ahead of the work that is no harm yet: the first page is read again anyway."""
         self._reading.discard(job)
@@ -329,7 +343,7 @@ class Drain:
         return self._wants_page() and (self._is_proving or self._has_taken or not self._queue)
 
     def _wants_page(self) -> bool:
-        if self.is_finished:
+        if self.is_finished or self.is_resting:
             return False
         if self._is_proving:
             return not self._reading
@@ -470,6 +484,11 @@ class Drain:
             return
         self.listing_error = None
         self.listing_complete = True
+        if self._settles:
+            self._settles, self.is_resting = False, True
+            self._seen_before = None
+            self._begin_walk()
+            return
         self.verified = self._stuck == 0 and all(why.is_clear for why in self.left.values())
         self.is_finished = True
 

@@ -71,6 +71,7 @@ class Venue(Protocol):
     Attributes:
         most_ids: Most orders that one cancel can name.
         page_rows: Rows of a full page, as far as is known.
+        no_order_id: An id of the right form that no order has; reading it shows whether the venue is there.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Venue(Protocol):
     first_cursor: str
     page_rows: int
     most_ids: int
+    no_order_id: str
 
     def check(self, account: Account, scope: Scope | None = None) -> None:
         """Refuse what this venue cannot use.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
@@ -23,6 +24,9 @@ MOST_NESTED = 10_000
 
 LONGEST_WORDS = 200
 """Most characters of a venue's own words that get into a report. A guess."""
+
+MOST_SHARED = 4_096
+"""Values of one sort that are remembered so as to be kept once. A guess: prices have two or three digits."""
 
 
 def checked_base_url(base_url: str, *, example: str, allow_http: bool = False) -> str:
@@ -147,8 +151,20 @@ def decimal(value: object) -> Decimal | None:
     """A finite decimal, from text or a number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, str) and len(value) > 80):
         return None
+    return _decimal(str(value))
+
+
+@lru_cache(maxsize=MOST_SHARED)
+def _decimal(text: str) -> Decimal | None:
+    """Prices and sizes repeat: equal ones are one object, because a million orders are kept at a time."""
     try:
-        number = Decimal(str(value))
+        number = Decimal(text)
     except InvalidOperation:
         return None
     return number if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS else None
+
+
+@lru_cache(maxsize=MOST_SHARED)
+def shared(text: str | None) -> str | None:
+    """The same text, as the one object that stands for it wherever it repeats: ids of markets and assets do."""
+    return text

@@ -138,3 +138,25 @@ def test_json_at_a_terminal_still_is_one_document(simulate, tmp_path):
     assert done.returncode == 0
     assert path.read_text().startswith("{")
     assert path.read_text().rstrip().endswith("}")
+
+
+@pytest.mark.parametrize(("typed", "code"), [("25\r", 0), ("y\r", 2), ("24\r", 2), ("\r", 2)])
+def test_a_job_that_is_too_large_goes_on_only_with_its_number(simulate, terminal, typed, code):
+    """The exact number of orders has to be typed; anything else sends no cancel."""
+    venue = simulate("--orders", 25, "--no-limits")
+    screen = terminal("cancel-all", *venue.use, "--yes", "--max-orders", 10)
+    screen.read_until("Type 25 to go on:")
+    screen.type(typed)
+    assert screen.end() == code
+    assert ("All 25 orders in scope are off the book" in screen.text) == (code == 0)
+    assert ("nothing was cancelled" in screen.text) == (code == 2)
+
+
+def test_ctrl_c_leaves_the_question_about_the_number(simulate, terminal):
+    """Ctrl-C at the question is an answer, too: nothing was cancelled."""
+    venue = simulate("--orders", 25, "--no-limits")
+    screen = terminal("cancel-all", *venue.use, "--yes", "--max-orders", 10)
+    screen.read_until("Type 25 to go on:")
+    screen.type("\x03")
+    assert screen.end() == 130
+    assert "off the book" not in screen.text

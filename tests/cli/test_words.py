@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunReport, Scope, Side
+from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunReport, Scope, Side, largest, oldest
 from engine.cli.comparison import Rate, compare, joined
 from engine.cli.output import clean, plain
 from engine.cli.tables import print_orders, print_plan, print_report
@@ -152,7 +152,7 @@ BY_ID = Tactic(kind=Kind.CANCEL_MANY, requests=3, tokens=150, least_time_s=0.375
 def planned(name, tactic, **more):
     """The plan of one account with as many orders as the tactic spends tokens on."""
     orders = tuple(OpenOrder(order_id=f"{name}-{number}") for number in range(tactic.charged or tactic.tokens))
-    more = {"requests": 5, "least_time_s": tactic.least_time_s, "tier": "standard"} | more
+    more = {"by_kind": {Kind.LIST: 5}, "least_time_s": tactic.least_time_s, "tier": "standard"} | more
     return AccountPlan(account=name, orders=orders, tactic=tactic, **more)
 
 
@@ -169,7 +169,7 @@ def test_a_plan_without_tokens_speaks_of_none():
     """Where cancels cost no tokens, neither sentence nor table mentions any."""
     tactic = Tactic(kind=Kind.CANCEL_ONE, requests=3, tokens=0, least_time_s=0.0, why="3 cancels by id")
     orders = tuple(OpenOrder(order_id=str(number)) for number in range(3))
-    plan = Plan(accounts={"a": AccountPlan(account="a", orders=orders, tactic=tactic, requests=5)})
+    plan = Plan(accounts={"a": AccountPlan(account="a", orders=orders, tactic=tactic, by_kind={Kind.LIST: 5})})
     text = shown(lambda console: print_plan(console, plan)) + say_plan(plan, Scope())
     assert "a: 3 cancels by id" in text
     assert "token" not in text
@@ -188,7 +188,7 @@ def test_a_plan_explains_itself():
 def test_a_plan_fits_eighty_columns():
     """The widest numbers of a plan do not fold the table at 80 columns."""
     wide = Tactic(kind=Kind.CANCEL_ALL, requests=1, tokens=1, charged=100_000, locked_out_s=1234.0, why="one cancel-all")
-    part = AccountPlan(account="market-maker", requests=1_004, least_time_s=1_234.5, tactic=wide, tier="standard")
+    part = AccountPlan(account="market-maker", by_kind={Kind.LIST: 1_004}, least_time_s=1_234.5, tactic=wide, tier="standard")
     text = shown(lambda console: print_plan(console, Plan(accounts={"market-maker": part})), width=80)
     line = next(line for line in text.splitlines() if line.startswith("market-maker "))
     assert "100,001" in line

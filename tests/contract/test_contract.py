@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import account_of, engine_for, lies
 
-from engine import Account, ConfigError, Outcome, Scope, Side, VenueError
+from engine import Account, Belongs, ConfigError, Outcome, Scope, Side, VenueError
 from engine.config import VENUES
 from engine.core.outcome import Word
 from engine.simulator import FaultRule
@@ -266,3 +266,18 @@ def test_a_cursor_by_position_is_one_of_the_venue(case, position):
 
     assert cursor
     assert (position < case.venue.page_rows and cursor == case.venue.first_cursor) or position > 0
+
+
+async def test_ids_are_found_and_spared_in_any_spelling(case):
+    """An id in a scope is the same order however the venue's own spelling may be written; a spared order stays, and is told."""
+    simulator = case.simulated(orders=6, **case.no_limits)
+    ids = sorted(simulator.ledger.open_ids("alice"))
+    has_spellings = case.venue.plain_id("0xAB") == "0xab"
+    odd = ["0x" + order_id[2:].upper() if has_spellings else order_id for order_id in ids]
+    async with engine_for(simulator) as engine:
+        chosen = await engine.cancel_all(account_of(simulator), Scope(order_ids=odd[:1]))
+        spared = await engine.cancel_all(account_of(simulator), Scope(except_ids=odd[1:2]))
+
+    assert ([ids[0]], True) == ([result.order_id for result in chosen.results], chosen.verified)
+    assert (4, True, {ids[1]: Belongs.EXCLUDED}) == (spared.cancelled, spared.verified, spared.left)
+    assert {ids[1]} == simulator.ledger.open_ids("alice")

@@ -139,3 +139,19 @@ def test_notional_counts_what_still_rests():
 def test_credentials_are_not_in_the_repr():
     """An account can be printed."""
     assert "hunter2" not in repr(Account("alice", "hunter2"))
+
+
+def test_an_excluded_order_stays_whatever_else_holds():
+    """An id that is excepted is out, also where it is asked for by id; that is clear, and has its own reason."""
+    scope = Scope(order_ids=["a", "b"], except_ids=["a"])
+
+    assert [Belongs.EXCLUDED, Belongs.IN, Belongs.OUT] == [scope.belongs(OpenOrder(order_id=order_id)) for order_id in "abc"]
+    assert Belongs.EXCLUDED.is_clear
+    assert [Belongs.IN, Belongs.OUT, Belongs.EXCLUDED] == [reason for reason in Belongs if reason.is_clear]
+
+
+@pytest.mark.parametrize("except_ids", ["abc", [7], [""], ["a b"]])
+def test_an_exception_that_is_no_list_of_ids_is_refused(except_ids):
+    """What could not be an id cannot be left out either."""
+    with pytest.raises(ConfigError, match="order id"):
+        Scope(except_ids=except_ids)

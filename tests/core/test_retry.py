@@ -17,6 +17,7 @@ from engine import (
 )
 from engine.core.outcome import Verdict, Word
 from engine.core.retry import Again, Read, Settle, Split, Stop, after_cancel, after_listing, after_mass, after_read
+from engine.core.summary import Fault
 from engine.errors import BatchTooLargeError
 
 RETRY = Retry(first_wait_s=1.0, longest_wait_s=4.0)
@@ -52,8 +53,8 @@ def said(word):
         (UNSENT, 5, True, Read()),
         (UNSENT, 5, False, Settle()),
         (SLOW_DOWN, 99, False, Again(0.0)),
-        (BAD_KEY, 1, False, Stop("bad key")),
-        (TOO_SLOW, 1, False, Stop("given up")),
+        (BAD_KEY, 1, False, Stop("bad key", Fault.CREDENTIALS)),
+        (TOO_SLOW, 1, False, Stop("given up", Fault.PACE)),
     ],
 )
 def test_after_a_cancel(came, tries, was_unseen, expected):
@@ -77,8 +78,8 @@ def test_after_a_cancel(came, tries, was_unseen, expected):
         (LOST, 1, 4, Settle()),
         (ODD, 1, 4, Settle()),
         (SLOW_DOWN, 1, 99, Read()),
-        (BAD_KEY, 1, 1, Stop("bad key")),
-        (TOO_SLOW, 1, 1, Stop("given up")),
+        (BAD_KEY, 1, 1, Stop("bad key", Fault.CREDENTIALS)),
+        (TOO_SLOW, 1, 1, Stop("given up", Fault.PACE)),
     ],
 )
 def test_after_a_read(came, tries, reads, expected):
@@ -93,8 +94,8 @@ def test_after_a_read(came, tries, reads, expected):
         (ODD, 4, Again(2.0)),
         (ODD, 5, Settle()),
         (SLOW_DOWN, 99, Again(0.0)),
-        (BAD_KEY, 1, Stop("bad key")),
-        (TOO_SLOW, 1, Stop("given up")),
+        (BAD_KEY, 1, Stop("bad key", Fault.CREDENTIALS)),
+        (TOO_SLOW, 1, Stop("given up", Fault.PACE)),
     ],
 )
 def test_after_a_page(came, tries, expected):
@@ -169,8 +170,8 @@ def test_a_pending_order_is_tried_until_it_is_not(waited_s, expected):
         (SLOW_DOWN, 1, 2, Again(0.0)),
         (SLOW_DOWN, 1, 3, Settle()),
         (UnavailableError("restarts"), 1, 99, Again(0.0)),
-        (BAD_KEY, 1, 0, Stop("bad key")),
-        (TOO_SLOW, 1, 1, Stop("given up")),
+        (BAD_KEY, 1, 0, Stop("bad key", Fault.CREDENTIALS)),
+        (TOO_SLOW, 1, 1, Stop("given up", Fault.PACE)),
     ],
 )
 def test_after_a_mass_cancel(came, tries, refusals, expected):

@@ -101,6 +101,7 @@ class Opinion:
     first_cursor = wire.FIRST_PAGE
     page_rows = wire.PAGE_SIZE
     most_ids = 1
+    no_order_id = "00000000-0000-0000-0000-000000000000"
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ from engine.venues.decoding import (
     path_segment,
     refuse_redirect,
     seconds_to_wait,
+    shared,
     text_id,
     whole,
     wire_error,
@@ -324,8 +325,8 @@ def _text(body: Mapping[str, Any] | None) -> str:
 
 def _market(value: object) -> str | None:
     number = whole(value)
-    return str(number) if number else None
+    return shared(str(number)) if number else None
 
 
 def _asset(value: object) -> str | None:
-    return value.strip().lower() or None if isinstance(value, str) else None
+    return shared(value.strip().lower() or None) if isinstance(value, str) else None

@@ -49,6 +49,7 @@ class Polymarket:
     name = "polymarket"
     first_cursor = wire.FIRST_PAGE
     page_rows = wire.PAGE_SIZE
+    no_order_id = "0x" + 64 * "0"
 
     def __init__(
         self,
@@ -89,10 +90,8 @@ class Polymarket:
             raise ConfigError(f"a market of Polymarket is a condition id, 0x and 64 hex digits, not {scope.market!r}")
         if scope.asset is not None and not _ASSET.fullmatch(str(scope.asset)):
             raise ConfigError(f"an asset of Polymarket is a token id, up to 78 decimal digits, not {scope.asset!r}")
-        for order_id in scope.order_ids or ():
+        for order_id in (*(scope.order_ids or ()), *(scope.except_ids or ())):
             problem = self.problem_of(order_id)
-            if problem is None and wire.plain_id(order_id) != order_id:
-                problem = "the venue lists hex digits in lower case"
             if problem is not None:
                 raise ConfigError(f"order id {order_id!r} of the scope can match nothing: {problem}")
         for order_id in scope.except_ids or ():
@@ -120,13 +119,14 @@ class Polymarket:
     def belongs(self, scope: Scope, order: OpenOrder) -> Belongs:
         """Whether the order belongs to the scope; the spellings of one condition id name the same market."""
         if scope.market is None or order.market is None:
-            return scope.belongs(order)
+            return scope.belongs(order, plain=wire.plain_ids)
         is_same = (wire.plain_market(order.market) or order.market) == wire.plain_market(str(scope.market))
-        return scope.belongs(order, markets=(str(scope.market) if is_same else order.market,))
+        markets = (str(scope.market) if is_same else order.market,)
+        return scope.belongs(order, markets=markets, plain=wire.plain_ids)
 
     def mass_cancels(self, scope: Scope) -> tuple[Kind, ...]:
         """Cancel-all for every order of the key; one market, or one asset; nothing for what the venue cannot express."""
-        if scope.side is not None or scope.order_ids is not None or scope.where is not None or scope.except_ids:
+        if any(condition is not None for condition in (scope.side, scope.order_ids, scope.where, scope.except_ids)):
             return ()
         if scope.market is None and scope.asset is None:
             return (Kind.CANCEL_ALL,)

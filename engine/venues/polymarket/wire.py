@@ -24,6 +24,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -49,6 +50,7 @@ from engine.venues.decoding import (
     path_segment,
     refuse_redirect,
     seconds_to_wait,
+    shared,
     text_id,
     whole,
     wire_error,
@@ -130,6 +132,12 @@ def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
 def plain_id(order_id: str) -> str:
     """The id as all spellings of it have in common: hex digits in lower case, as the venue writes them."""
     return order_id.lower() if _HEX.fullmatch(order_id) else order_id
+
+
+@lru_cache(maxsize=8)
+def plain_ids(order_ids: frozenset[str]) -> frozenset[str]:
+    """All of these ids so; remembered, because every listed order is looked up among them."""
+    return frozenset(map(plain_id, order_ids))
 
 
 def plain_market(market: str) -> str | None:
@@ -401,8 +409,8 @@ def read_row(row: object) -> OpenOrder | None:
         order_id=plain_id(order_id),
         state=_state(row.get("status")),
         side=_side(row.get("side")),
-        market=text_id(row.get("market")),
-        asset=text_id(row.get("asset_id")) or text_id(row.get("token_id")),
+        market=shared(text_id(row.get("market"))),
+        asset=shared(text_id(row.get("asset_id")) or text_id(row.get("token_id"))),
         price=_amount(row.get("price")),
         size=_amount(row.get("original_size")),
         filled=_amount(row.get("size_matched")),

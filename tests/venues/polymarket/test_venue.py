@@ -99,12 +99,11 @@ def test_conditions_that_can_match_are_taken(scope):
     "scope",
     [Scope(market="123"), Scope(market=MARKET + "0"), Scope(market="0x03" + "ab" * 30), Scope(market=ASSET), Scope(asset="yes"),
      Scope(asset=MARKET), Scope(asset="0"), Scope(asset="007"), Scope(asset="1" * 79), Scope(asset="-5"), Scope(asset="٣"),
-     Scope(order_ids=["order-1"]), Scope(order_ids=[ORDER_ID, ORDER_ID.replace("a", "A")]),
-     Scope(except_ids=[ORDER_ID.replace("a", "A")])],
+     Scope(order_ids=["order-1"]), Scope(order_ids=[ORDER_ID, "0x12"]), Scope(except_ids=[ORDER_ID[:-1]])],
     ids=repr,
 )  # fmt: skip
 def test_conditions_that_can_match_nothing_are_refused(scope):
-    """What is no condition id, no token id, or no order id as the venue lists them, is a ConfigError."""
+    """What is no condition id, no token id or no order id is a ConfigError, also where it is to be left alone."""
     with pytest.raises(ConfigError):
         Polymarket().check(ALICE, scope)
 

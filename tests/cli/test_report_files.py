@@ -1,0 +1,153 @@
+"""Reports on the disk: for their owner alone, whole or not at all, never over a file that is there, and never too late."""
+
+import csv
+import json
+import os
+import stat
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from engine import CancelSummary, ConfigError, OpenOrder, OrderResult, Outcome, RunReport, Side
+from engine.cli.output import DEEPEST
+from engine.cli.report_files import ReportFiles
+from engine.core.table import COLUMNS, rows_of
+
+
+def report(run_id="0123456789ab", *, result=None, error="too late"):
+    """A report of three orders of two accounts."""
+    order = OpenOrder(order_id="a", side=Side.BUY, market="7", asset="yes", price=Decimal("0.50"), size=Decimal(10))
+    done = OrderResult(
+        index=0, account="alice", order_id="a", outcome=Outcome.CANCELLED, result=result, settled_s=1.5, order=order
+    )
+    late = OrderResult(index=1, account="alice", order_id="b", outcome=Outcome.FILLED, code="filled", error=error)
+    lost = OrderResult(index=0, account="bob", order_id="c", outcome=Outcome.UNKNOWN, error="lost")
+    accounts = {
+        "alice": CancelSummary(account="alice", venue="opinion", results=[done, late], verified=True),
+        "bob": CancelSummary(account="bob", venue="polymarket", results=[lost]),
+    }
+    return RunReport(run_id=run_id, accounts=accounts, started_at=1.7e9, elapsed_s=2.0)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A directory that was not there before."""
+    return ReportFiles.prepare(tmp_path / "of" / "runs")
+
+
+def mode_of(path):
+    """Who may do what."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_report_is_written_twice_and_loads_back(files):
+    """The JSON is the report, whole; the table has a header and a row for each order; nothing else is left there."""
+    as_json, as_table = files.write(report())
+    loaded = RunReport.from_dict(json.loads(as_json.read_text("ascii")))
+    with as_table.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+
+    assert ["0123456789ab.json", "0123456789ab.csv"] == [as_json.name, as_table.name]
+    assert report() == loaded
+    assert (list(COLUMNS), [list(row) for row in rows_of(report())]) == (header, rows)
+    assert {as_json, as_table} == set(files.directory.iterdir())
+
+
+def test_a_report_of_nothing_is_a_document_too(files):
+    """Without an account, the JSON is whole and the table a header."""
+    nothing = RunReport(run_id="run", accounts={})
+    as_json, as_table = files.write(nothing)
+
+    assert nothing == RunReport.from_dict(json.loads(as_json.read_text("ascii")))
+    assert 1 == len(as_table.read_text("utf-8").splitlines())
+
+
+def test_only_the_owner_can_read_reports(files):
+    """Whatever the umask says, others see neither the directory that was made nor what is in it."""
+    before = os.umask(0)
+    try:
+        written = files.write(report())
+        made = ReportFiles.prepare(files.directory / "another")
+    finally:
+        os.umask(before)
+
+    assert [0o600, 0o600] == [mode_of(path) for path in written]
+    assert 0o700 == mode_of(made.directory)
+
+
+@pytest.mark.parametrize("ending", ["json", "csv"])
+def test_nothing_is_written_over(files, ending):
+    """A file of that name stays as it is; the caller hears of it, and nothing half-written is left."""
+    (files.directory / f"0123456789ab.{ending}").write_text("precious")
+    with pytest.raises(FileExistsError):
+        files.write(report())
+
+    assert "precious" == (files.directory / f"0123456789ab.{ending}").read_text()
+    assert {"json": 1, "csv": 2}[ending] == len(list(files.directory.iterdir()))
+
+
+def test_a_write_that_fails_leaves_no_part_of_a_file(files):
+    """What cannot be written to its end is not there at all."""
+    with pytest.raises(TypeError):
+        files.write(report(result=object()))
+
+    assert [] == list(files.directory.iterdir())
+
+
+def test_a_directory_that_went_away_is_an_error_for_the_caller(files):
+    """The caller still has the report, and hears that it is in no file."""
+    files.directory.rmdir()
+
+    with pytest.raises(FileNotFoundError):
+        files.write(report())
+
+
+@pytest.mark.parametrize("run_id", ["../../escape", "/etc/passwd", "", ".", "a\0b", "x" * 1_000, "\ud800"])
+def test_no_run_id_leads_out_of_the_directory(files, run_id):
+    """Whatever a run is called, its files lie in the directory, and the document keeps the id as it is."""
+    as_json, as_table = files.write(report(run_id))
+
+    assert {as_json, as_table} == set(files.directory.iterdir())
+    assert run_id == json.loads(as_json.read_text("ascii"))["run_id"]
+
+
+def test_a_hostile_answer_is_written_down_and_read_back(files):
+    """Numbers that JSON cannot hold, half a character and a bottomless answer harm neither file."""
+    deep = answer = {}
+    for _ in range(DEEPEST * 3):
+        deep["in"] = deep = {}
+    hostile = {"nan": float("nan"), "price": Decimal("0.1"), "half": "\ud800", "deep": answer}
+    as_json, as_table = files.write(report(result=hostile, error="=cmd()\ud800"))
+    told = json.loads(as_json.read_text("ascii"), parse_constant=pytest.fail)["accounts"]["alice"]["results"][0]["result"]
+
+    assert ("nan", "0.1", "\ud800") == (told["nan"], told["price"], told["half"])
+    assert "'=cmd()\\ud800" in as_table.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["file", "file/within", "a\0b", "\ud800"])
+def test_a_directory_that_cannot_be_used_is_refused_before_anything_is_sent(tmp_path, name):
+    """A file, a place below a file, and what no file system takes are errors of the request."""
+    (tmp_path / "file").write_text("precious")
+
+    with pytest.raises(ConfigError, match=r"^cannot write reports into .*; name a directory of your own$"):
+        ReportFiles.prepare(tmp_path / name)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no directory that nobody may write")
+def test_a_directory_that_takes_no_file_is_refused_too():
+    """That it is there is not enough: a file is tried."""
+    with pytest.raises(ConfigError, match=r"^cannot write reports into '/proc/self'"):
+        ReportFiles.prepare(Path("/proc/self"))
+
+
+def test_a_directory_that_is_there_stays_as_it_is(tmp_path):
+    """Preparing changes no rights and leaves nothing behind."""
+    directory = tmp_path / "shared"
+    directory.mkdir(mode=0o755)
+    directory.chmod(0o755)
+    (directory / "other").write_text("precious")
+
+    ReportFiles.prepare(directory)
+
+    assert (0o755, ["other"]) == (mode_of(directory), [path.name for path in directory.iterdir()])

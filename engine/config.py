@@ -11,7 +11,6 @@ import io
 import math
 import os
 import re
-import sys
 import tomllib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,6 @@ from typing import Any
 
 from engine.core.quota import Allowance, Limits, Window
 from engine.core.request import Account
-from engine.csv_rows import read_rows
 from engine.errors import ConfigError
 from engine.venues import opinion, polymarket
 from engine.venues.base import Venue
@@ -289,8 +287,6 @@ def _row(where: str, entry: Mapping[str, Any]) -> AccountRow:
         if key != "weight" and not isinstance(value, str):
             raise ConfigError(f"{where}: {key} must be text in quotes")
     check_name(where, name)
-    if not _is_number(weight) or weight <= 0:
-        raise ConfigError(f"{where}: weight must be a positive number, such as 2")
     venue = entry.get("venue")
     if venue is not None and venue not in VENUES:
         raise ConfigError(f"{where}: unknown venue {venue!r}{_nearest(venue, VENUES)}")
@@ -381,8 +377,8 @@ def _looked_up(row: AccountRow, key: str, environment: Mapping[str, str]) -> str
 # --- settings
 
 
-def read_settings(path: Path | None) -> dict[str, dict[str, Any]]:
-    """What a settings file says of each venue; nothing without a file.
+def read_settings(path: Path | None, venue: str) -> dict[str, Any]:
+    """What a settings file says of the venue; nothing without a file.
 
     Raises:
         ConfigError: the file, or a value in it, cannot be used.
@@ -394,7 +390,8 @@ def read_settings(path: Path | None) -> dict[str, dict[str, Any]]:
     refuse_unknown(f"{path}", table, ("venue",))
     venues = _table(f"{path}: venue", table.get("venue", {}))
     refuse_unknown(f"{path}: [venue]", venues, VENUES)
-    return {name: checked_table(f"{path}: [venue.{name}]", table, VENUES[name].settings) for name, table in venues.items()}
+    checked = {name: checked_table(f"{path}: [venue.{name}]", table, VENUES[name].settings) for name, table in venues.items()}
+    return checked.get(venue, {})
 
 
 def open_venue(name: str, settings: Mapping[str, Any], *, builder: bool = False, base_url: str | None = None) -> Venue:
@@ -452,12 +449,6 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
 
 
-def _nearest_alone(word: str, known: Iterable[str]) -> str:
-    """The same for a word that may be a key in the wrong place: it is shown only where it is near a known one."""
-    near = _nearest(word, known)
-    return f" {word!r}{near}" if "did you mean" in near else near
-
-
 def _table(where: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{where} must be a table")
@@ -465,8 +456,7 @@ def _table(where: str, value: object) -> dict[str, Any]:
 
 
 def _is_number(value: object) -> bool:
-    # Compared, because a whole number may be too large to be made a float.
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_whole(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The options that the verbs share, and what they come to: accounts, their venues, a scope. Reads files and the environment."""
+"""The options that the verbs share, and what they come to: a venue, its accounts, a scope. Reads files and the environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from engine.cli.logs import LEVELS, listen
-from engine.cli.output import clean, counted, short_id
+from engine.cli.output import counted, short_id
 from engine.config import VENUES, open_venue, read_accounts, read_settings
 from engine.core.order import Side
 from engine.core.request import Account, Scope, checked_seconds
@@ -58,15 +58,11 @@ class Wanted:
         more = len(self.accounts) - MOST_NAMES
         return f"{counted(len(self.accounts), 'account')} ({names}{f' and {more} more' if more > 0 else ''})"
 
-    def venue_of(self, account: Account) -> Venue:
-        """The account's venue."""
-        return self.venues[account.venue or ""]
-
     def check(self, scope: Scope | None = None) -> None:
-        """Refuse what a venue cannot use, before anybody is asked or anything is sent.
+        """Refuse what the venue cannot use, before anybody is asked or anything is sent.
 
         Raises:
-            ConfigError: an account or a condition is not its venue's.
+            ConfigError: an account or a condition is not this venue's.
         """
         for account in self.accounts:
             try:
@@ -99,7 +95,7 @@ _ACCOUNT_OPTIONS = (
         "--config",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="TOML file of settings for every venue; configs/ explains them.",
+        help="TOML file of settings; configs/ explains each venue's.",
     ),
     click.option("--builder", is_flag=True, help="Opinion's builder mode: keep within its 2,000 free cancels a day."),
     click.option("--deadline", metavar="SECONDS", type=float, help="Come back by then with what is known."),
@@ -111,7 +107,6 @@ _SCOPE_OPTIONS = (
     click.option("--market", metavar="ID", help="Only orders in this market."),
     click.option("--asset", metavar="A", help="Only orders for this outcome: yes or no at Opinion, a token id at Polymarket."),
     click.option("--side", type=click.Choice(["buy", "sell"], case_sensitive=False), help="Only orders on this side."),
-    click.option("--keep", metavar="ID,ID", multiple=True, help="Orders that are left alone, whatever else is chosen."),
 )
 
 
@@ -132,7 +127,7 @@ def log_option(verb: Verb) -> Verb:
 
 
 def account_options(verb: Verb) -> Verb:
-    """Give the verb all options about accounts and their venues; it gets them as one `Wanted`."""
+    """Give the verb all options about venue and accounts; it gets them as one `Wanted`."""
 
     @wraps(verb)
     def wrapped(*, deadline: float | None, as_json: bool, log_level: str, **others: Any) -> int:
@@ -151,11 +146,8 @@ def scope_options(verb: Verb) -> Verb:
     """Give the verb the options about which orders; it gets them as one `Scope`."""
 
     @wraps(verb)
-    def wrapped(
-        wanted: Wanted, *, market: str | None, asset: str | None, side: str | None, keep: tuple[str, ...], **others: Any
-    ) -> int:
-        kept = _kept(wanted, _separated("--keep", keep, "order"))
-        scope = Scope(market=market, asset=asset, side=None if side is None else Side(side.lower()), except_ids=kept)
+    def wrapped(wanted: Wanted, *, market: str | None, asset: str | None, side: str | None, **others: Any) -> int:
+        scope = Scope(market=market, asset=asset, side=None if side is None else Side(side.lower()))
         wanted.check(scope)
         return verb(wanted, scope, **others)
 
@@ -201,36 +193,6 @@ def _with(options: tuple[Callable[[Verb], Verb], ...], verb: Verb) -> Verb:
     return verb
 
 
-def _kept(wanted: Wanted, order_ids: list[str]) -> list[str] | None:
-    """The ids in the spelling of every venue that may list them; a typing error must not let an order go.
-
-    Raises:
-        ConfigError: none of the venues can have an order of such an id.
-    """
-    venues = list(wanted.venues.values())
-    for order_id in checked_ids(order_ids):
-        problems = [problem for venue in venues if (problem := venue.problem_of(order_id)) is not None]
-        if len(problems) == len(venues):
-            raise ConfigError(f"--keep {clean(order_id, longest=80)} would keep nothing: {problems[0]}")
-    return list(dict.fromkeys(venue.plain_id(order_id) for order_id in order_ids for venue in venues)) or None
-
-
-def _separated(option: str, texts: Iterable[str], noun: str) -> list[str]:
-    """What stands between the commas.
-
-    Raises:
-        click.UsageError: the option was given, and nothing stands there.
-    """
-    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
-    if texts and not names:
-        raise click.UsageError(f"{option} names no {noun}", click.get_current_context())
-    return names
-
-
-def _and(names: Iterable[str]) -> str:
-    return " and ".join(names)
-
-
 def in_words(scope: Scope, noun: str = "order", *, in_full: bool = False) -> str:
     """The scope as the end of a sentence about orders: `open buy order in market 5 for yes`, without its article.
 
@@ -243,5 +205,4 @@ def in_words(scope: Scope, noun: str = "order", *, in_full: bool = False) -> str
     words = ["open", noun] if scope.side is None else ["open", str(scope.side), noun]
     words += [] if scope.market is None else ["in market", show(scope.market)]
     words += [] if scope.asset is None else ["for", show(scope.asset)]
-    words += [] if not scope.except_ids else [f"but the {len(list(scope.except_ids)):,} kept"]
     return " ".join(words)

@@ -28,7 +28,6 @@ from engine.venues.base import Venue
     "--report", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Write the report there, as JSON and as CSV."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; sends nothing at all.")
-@report_option
 @click.option("-y", "--yes", is_flag=True, help="Accepted and not needed: ids are chosen already.")
 def cancel(
     wanted: Wanted,
@@ -75,7 +74,7 @@ def _show_plan(wanted: Wanted, account: Account, ids: tuple[str, ...]) -> int:
     problems = {order_id: problem for order_id in ids if (problem := wanted.venue_of(account).problem_of(order_id)) is not None}
     plan = Plan(accounts={account.name: _plan(wanted.venue_of(account), account, [each for each in ids if each not in problems])})
     sentence = (
-        f"Dry run: would send {counted(plan.requests, 'cancel request')} for {account.name} to {wanted.hosts}; nothing was sent."
+        f"Dry run: would send {counted(plan.requests, 'cancel request')} for {account.name} to {wanted.host}; nothing was sent."
     )
     if problems:
         first, problem = next(iter(problems.items()))

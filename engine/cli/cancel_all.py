@@ -22,8 +22,6 @@ from engine.core.request import Scope, checked_seconds
 from engine.errors import ConfigError
 from engine.run import CancelEngine
 
-PRIORITIES = {"largest": largest, "oldest": oldest}
-
 
 @click.command("cancel-all", short_help="Cancel every open order in scope, and prove it.")
 @account_options
@@ -62,9 +60,6 @@ def cancel_all(  # one for each option
     Without --market, --asset and --side, that is every open order of every account. Where the venue has a cancel of its own
     that hits exactly the scope, and it is the quickest way, that one is sent; --dry-run says so.
 
-    What exceeds a --max option is cancelled only if its number is typed on a terminal. They guard what was seen: orders that
-    appear between the look and the cancel are cancelled, too.
-
     \b
     Examples:
       cancel-engine cancel-all --accounts accounts.toml --dry-run
@@ -102,16 +97,29 @@ def cancel_all(  # one for each option
     return max(kept, print_result(report, sentence))
 
 
-def _show_plan(wanted: Wanted, scope: Scope, bounds: Bounds, *, lists_first: bool) -> int:
+def _show_plan(wanted: Wanted, scope: Scope, *, lists_first: bool) -> int:
     async def make() -> Plan:
         async with CancelEngine(*wanted.venues.values()) as engine:
             return await engine.plan(wanted.accounts, scope, lists_first=lists_first, deadline_s=wanted.deadline_s)
 
     plan = anyio.run(make)
-    excesses = [*bounds.exceeded_by_accounts(len(wanted.accounts)), *bounds.exceeded_by_plan(plan)]
-    sentence = say_plan(plan, scope) + (f" It would be refused: {say_excesses(excesses)}." if excesses else "")
+    sentence = say_plan(plan, scope)
     if wanted.as_json:
         return print_document(plan.to_dict(), sentence, is_clean=plan.listing_complete)
     print_plan(stdout_console(), plan)
     print_verdict(sentence, is_clean=plan.listing_complete)
     return CLEAN if plan.listing_complete else AT_RISK
+
+
+def _confirm(wanted: Wanted, scope: Scope) -> None:
+    """Ask, on stderr, so that stdout stays clean.
+
+    Raises:
+        ConfigError: the answer is not yes, or nobody is there to give one.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigError("there is no terminal to ask for confirmation; add --yes to cancel without being asked")
+    question = f"Cancel every {in_words(scope, in_full=True)} of {wanted.named} at {wanted.host}? [y/N] "
+    click.echo(clean(question) + " ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise ConfigError("not confirmed; nothing was sent")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import anyio
 import click
@@ -19,16 +18,8 @@ from engine.core.request import Scope
 from engine.progress import Progress
 from engine.run import CancelEngine
 
-Look = Callable[[CancelEngine], Awaitable[object]]
 Call = Callable[[CancelEngine, Progress], Awaitable[object]]
 
-report_option = click.option(
-    "--report",
-    "report_directory",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Write the report to files in this directory, too.",
-)
 
 def run(wanted: Wanted, call: Call, *, check: tuple[Guard, Scope] | None = None) -> RunReport:
     """Make the call and give back its report, also when Ctrl-C or SIGTERM stops it.
@@ -64,28 +55,6 @@ async def _check(engine: CancelEngine, wanted: Wanted, guard: Guard, scope: Scop
         raise click.Abort
     with asking():
         guard.check_plan(plan)
-
-
-def files_in(directory: Path | None) -> ReportFiles | None:
-    """Where the report goes beside the terminal.
-
-    Raises:
-        ConfigError: nothing can be written there.
-    """
-    return None if directory is None else ReportFiles.prepare(directory)
-
-
-def conclude(report: RunReport, files: ReportFiles | None, show: Callable[[], int]) -> int:
-    """Write the files, if any, then show the result whatever became of them; give back the exit code."""
-    if files is None:
-        return show()
-    try:
-        words, code = f"report written to {', '.join(map(str, files.write(report)))}", CLEAN
-    except OSError as error:
-        words, code = f"the report could not be written to {files.directory}: {error.strerror or error}", AT_RISK
-    code = max(code, show())
-    print_sentence(stderr_console(), words, style="" if code == CLEAN else BAD)
-    return code
 
 
 def print_verdict(sentence: str, *, is_clean: bool) -> None:

@@ -268,11 +268,6 @@ class Plan:
         return sum(plan.tactic.tokens + plan.tactic.charged for plan in self.accounts.values() if plan.tactic is not None)
 
     @property
-    def notional(self) -> Decimal:
-        """What the orders in scope rest for, in the quote currency, as far as the venues said."""
-        return sum((plan.notional for plan in self.accounts.values()), Decimal(0))
-
-    @property
     def least_time_s(self) -> float:
         """Seconds that the limits leave no way around; accounts go side by side, and share some of the limits."""
         return max((self.shared_time_s, *(plan.least_time_s for plan in self.accounts.values())))
@@ -290,7 +285,6 @@ class Plan:
             "notional": str(self.notional),
             "requests": self.requests,
             "tokens": self.tokens,
-            "notional": str(self.notional),
             "least_time_s": rounded(self.least_time_s),
             "listing_complete": self.listing_complete,
             "accounts": {name: plan.to_dict() for name, plan in self.accounts.items()},

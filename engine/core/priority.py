@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from engine.core.order import OpenOrder
@@ -15,3 +16,6 @@ def largest(order: OpenOrder) -> Decimal | None:
 def oldest(order: OpenOrder) -> int | None:
     """The earlier it was placed, the higher; an order of which the venue does not say it goes last."""
     return None if order.created_at_ms is None else -order.created_at_ms
+
+
+PRIORITIES: Mapping[str, Callable[[OpenOrder], Decimal | int | None]] = {"largest": largest, "oldest": oldest}

@@ -69,7 +69,6 @@ class Scope:
         order_ids: Only these ids.
         except_ids: Not these ids, whatever else holds.
         where: Any predicate on the listed order. An order on which it raises an error is left alone and reported.
-        except_ids: None of these ids, whatever else holds. They are spelled as the venue lists them.
 
     Raises:
         ConfigError: a condition has the wrong type or is blank.
@@ -103,8 +102,6 @@ class Scope:
             markets: The ids by which the venue lets this order's market be named; without it, only its own.
             plain: Gives ids in the one spelling in which the order's own comes.
         """
-        if self.except_ids is not None and order.order_id in self.except_ids:
-            return Belongs.EXCLUDED
         names = (order.market,) if markets is None else tuple(markets)
         if self.except_ids is not None and order.order_id in plain(self.except_ids):
             return Belongs.EXCLUDED

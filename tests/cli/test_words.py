@@ -195,6 +195,16 @@ def test_a_plan_fits_eighty_columns():
     assert "complete" in line
 
 
+def test_ranks_put_the_largest_and_the_oldest_first():
+    """What a venue does not say of an order puts it last, not first."""
+    old = OpenOrder(order_id="old", price=Decimal("0.5"), size=Decimal(10), created_at_ms=1_000)
+    large = OpenOrder(order_id="large", price=Decimal("0.5"), size=Decimal(30), created_at_ms=2_000)
+    bare = OpenOrder(order_id="bare")
+    assert max(old, large, key=largest) is large
+    assert max(old, large, key=oldest) is old
+    assert (largest(bare), oldest(bare)) == (None, None)
+
+
 LONG = OpenOrder(order_id="0x" + "a1" * 32, market="0x" + "b2" * 32, asset="9" * 78, side=Side.BUY, price=Decimal("0.45"))
 
 

@@ -90,7 +90,7 @@ async def test_an_empty_book_is_told_from_a_listing_that_failed(case):
     assert unseen.listing_error
 
 
-@pytest.mark.parametrize("by", ["side", "market", "asset", "where", "order_ids", "except_ids"])
+@pytest.mark.parametrize("by", ["side", "market", "asset", "where", "order_ids"])
 async def test_a_scope_is_kept(case, by):
     """Whatever the condition, what is in scope comes off, and no cancel names anything else."""
     simulator = case.simulated(orders=40)
@@ -103,7 +103,6 @@ async def test_a_scope_is_kept(case, by):
         "asset": (Scope(asset=first.asset), {key for key, order in orders.items() if order.asset == first.asset}),
         "where": (Scope(where=lambda order: order.price > price), {key for key, order in orders.items() if order.price > price}),
         "order_ids": (Scope(order_ids=list(orders)[:7]), set(list(orders)[:7])),
-        "except_ids": (Scope(except_ids=list(orders)[:7]), set(list(orders)[7:])),
     }[by]
     async with engine_for(simulator) as engine:
         summary = await engine.cancel_all(account_of(simulator), scope)

@@ -51,12 +51,6 @@ def test_lists_tuples_and_iterators_are_accepted(order_ids):
         (Scope(where=lambda order: order.notional > 3), UNCLEAR, Belongs.UNDECIDED),
         (Scope(side=Side.BUY, where=lambda _: False), BUY, Belongs.OUT),
         (Scope(side=Side.BUY, market=8), BUY, Belongs.OUT),
-        (Scope(except_ids=["b"]), BUY, Belongs.EXCLUDED),
-        (Scope(except_ids=["x"]), BUY, Belongs.IN),
-        (Scope(except_ids=[]), BUY, Belongs.IN),
-        (Scope(except_ids=["u"], side=Side.BUY), UNCLEAR, Belongs.EXCLUDED),
-        (Scope(except_ids=["b"], order_ids=["b"]), BUY, Belongs.EXCLUDED),
-        (Scope(except_ids=["b"], market=8), BUY, Belongs.EXCLUDED),
     ],
 )
 def test_scope(scope, order, expected):
@@ -87,15 +81,6 @@ def test_a_group_names_its_markets_only_if_so_chosen():
         lambda: Scope(order_ids="abc"),
         lambda: Scope(order_ids=[""]),
         lambda: Scope(where="x"),
-        lambda: Scope(except_ids="abc"),
-        lambda: Scope(except_ids=["a b"]),
-        lambda: Account("a", None, weight=0),
-        lambda: Account("a", None, weight=-1),
-        lambda: Account("a", None, weight=float("nan")),
-        lambda: Account("a", None, weight=float("inf")),
-        lambda: Account("a", None, weight=10**400),
-        lambda: Account("a", None, weight=True),
-        lambda: Account("a", None, weight="2"),
         lambda: Account("", None),
         lambda: Account(5, None),
     ],
@@ -104,18 +89,6 @@ def test_bad_scopes_and_accounts_are_refused(make):
     """A condition of the wrong type or a blank name is a ConfigError."""
     with pytest.raises(ConfigError):
         make()
-
-
-def test_an_account_weighs_as_much_as_another_unless_told():
-    """The weight is 1 unless given, and any positive number otherwise."""
-    assert 1.0 == Account("a", None).weight
-    assert (2, 0.25) == (Account("a", None, weight=2).weight, Account("a", None, weight=0.25).weight)
-
-
-@pytest.mark.parametrize("why", Belongs)
-def test_what_is_established_is_clear(why):
-    """In, out and excluded are clear; whatever could not be established is not."""
-    assert (why in (Belongs.IN, Belongs.OUT, Belongs.EXCLUDED)) is why.is_clear
 
 
 def test_a_side_may_be_a_word():

@@ -86,8 +86,7 @@ def test_the_secret_parts_of_a_key_are_named_and_never_shown():
 @pytest.mark.parametrize(
     "scope",
     [Scope(), Scope(market=MARKET), Scope(market=MARKET.upper()), Scope(market=SHORT), Scope(market=LONG), Scope(asset=ASSET),
-     Scope(asset=5), Scope(market=MARKET, asset=ASSET, side=Side.BUY), Scope(order_ids=[ORDER_ID]),
-     Scope(except_ids=[ORDER_ID, "an-id-of-another-venue"])],
+     Scope(asset=5), Scope(market=MARKET, asset=ASSET, side=Side.BUY), Scope(order_ids=[ORDER_ID])],
     ids=repr,
 )  # fmt: skip
 def test_conditions_that_can_match_are_taken(scope):
@@ -185,9 +184,6 @@ WHERE = lambda _order: True  # noqa: E731  # one and the same for all cases
         (Scope(order_ids=[ORDER_ID]), (), ()),
         (Scope(order_ids=[]), (), ()),
         (Scope(where=WHERE), (), ()),
-        (Scope(except_ids=[ORDER_ID]), (), ()),
-        (Scope(except_ids=[]), (Kind.CANCEL_ALL,), (Kind.CANCEL_ALL,)),
-        (Scope(market=MARKET, except_ids=[ORDER_ID]), (), ()),
         (Scope(market=MARKET, side=Side.BUY), (), ()),
         (Scope(asset=ASSET, where=WHERE), (), ()),
         (Scope(market=MARKET, asset=ASSET, order_ids=[ORDER_ID]), (), ()),
@@ -206,7 +202,6 @@ SCOPES = st.builds(
     side=st.none() | st.just(Side.BUY),
     order_ids=st.none() | st.just([ORDER_ID]),
     where=st.none() | st.just(WHERE),
-    except_ids=st.none() | st.just([ORDER_ID]),
 )
 
 

@@ -247,7 +247,7 @@ def _toml_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
 
 def _csv_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     """Each account's row below the header, and where it stands; a cell without anything in it stands for nothing."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     header: list[str] | None = None
     entries: list[tuple[str, dict[str, Any]]] = []
     try:
@@ -255,6 +255,8 @@ def _csv_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
             where = f"{path}: line {reader.line_num}"
             if not any(cell.strip() for cell in cells):
                 continue
+            if any(end in cell for cell in cells for end in "\r\n"):
+                raise ConfigError(f"{where}: ends a cell that began on another line; check the quotes")
             if header is None:
                 header = [cell.strip() for cell in cells]
                 _check_header(where, header)
@@ -263,7 +265,7 @@ def _csv_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
             else:
                 entries.append((where, {key: cell.strip() for key, cell in zip(header, cells, strict=True) if cell.strip()}))
     except csv.Error as error:
-        raise ConfigError(f"{path}: line {reader.line_num} is not valid CSV: {error}") from error
+        raise ConfigError(f"{path}: line {reader.line_num} is not valid CSV: {error}; check its quotes") from error
     if not entries:
         raise ConfigError(f"{path}: no accounts in it; below a header such as name,venue,api_key each has a line")
     return entries
@@ -272,9 +274,13 @@ def _csv_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
 def _check_header(where: str, header: Sequence[str]) -> None:
     """Refuse a header with columns that nobody would read. It may be no header at all, so what stands in it is not shown."""
     known = list(dict.fromkeys(("name", "venue", "weight", *(key for kind in VENUES.values() for key in kind.variables))))
+    if any(separator in column for column in header for separator in ";\t"):
+        raise ConfigError(f"{where}: cells are separated by commas, as in name,venue,api_key")
     for number, column in enumerate(header, start=1):
         if column not in known:
-            raise ConfigError(f"{where}: column {number} of the header is none of {', '.join(known)}")
+            near = difflib.get_close_matches(column, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"{where}: column {number} of the header is none of {', '.join(known)}{hint}")
     if len(set(header)) < len(header) or "name" not in header:
         raise ConfigError(f"{where}: the header must have each column once, and name among them")
 
@@ -289,7 +295,9 @@ def _row(where: str, entry: Mapping[str, Any]) -> AccountRow:
     check_name(where, name)
     venue = entry.get("venue")
     if venue is not None and venue not in VENUES:
-        raise ConfigError(f"{where}: unknown venue {venue!r}{_nearest(venue, VENUES)}")
+        # It may be a key in the wrong place, so it is shown only where it is near a venue's name.
+        near = difflib.get_close_matches(venue, VENUES, n=1)
+        raise ConfigError(f"{where}: unknown venue{f' {venue!r}' if near else ''}{_nearest(venue, VENUES)}")
     keys = {key: value for key, value in entry.items() if key not in ("name", "venue", "weight")}
     kinds = VENUES.values() if venue is None else [VENUES[venue]]
     refuse_unknown(where, keys, dict.fromkeys(key for kind in kinds for key in kind.variables))
@@ -299,10 +307,11 @@ def _row(where: str, entry: Mapping[str, Any]) -> AccountRow:
 def _weight(where: str, value: object) -> float:
     try:
         weight = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         weight = 0.0
     if not 0 < weight < math.inf:
-        raise ConfigError(f"{where}: weight must be a positive number, not {value!r}")
+        # What stands there is not shown: it may be a key in the wrong place.
+        raise ConfigError(f"{where}: weight must be a positive number, such as 2")
     return weight
 
 
@@ -377,8 +386,8 @@ def _looked_up(row: AccountRow, key: str, environment: Mapping[str, str]) -> str
 # --- settings
 
 
-def read_settings(path: Path | None, venue: str) -> dict[str, Any]:
-    """What a settings file says of the venue; nothing without a file.
+def read_settings(path: Path | None) -> dict[str, dict[str, Any]]:
+    """What a settings file says of each venue; nothing without a file.
 
     Raises:
         ConfigError: the file, or a value in it, cannot be used.
@@ -390,8 +399,7 @@ def read_settings(path: Path | None, venue: str) -> dict[str, Any]:
     refuse_unknown(f"{path}", table, ("venue",))
     venues = _table(f"{path}: venue", table.get("venue", {}))
     refuse_unknown(f"{path}: [venue]", venues, VENUES)
-    checked = {name: checked_table(f"{path}: [venue.{name}]", table, VENUES[name].settings) for name, table in venues.items()}
-    return checked.get(venue, {})
+    return {name: checked_table(f"{path}: [venue.{name}]", table, VENUES[name].settings) for name, table in venues.items()}
 
 
 def open_venue(name: str, settings: Mapping[str, Any], *, builder: bool = False, base_url: str | None = None) -> Venue:

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import click
 
 from engine.cli.logs import LEVELS, listen
-from engine.cli.output import counted, short_id
+from engine.cli.output import clean, counted, short_id
 from engine.config import VENUES, open_venue, read_accounts, read_settings
 from engine.core.order import Side
-from engine.core.request import Account, Scope, checked_seconds
+from engine.core.request import Account, Scope, checked_ids, checked_seconds
 from engine.errors import ConfigError
 from engine.venues.base import Venue
 
@@ -57,6 +57,11 @@ class Wanted:
         names = ", ".join(account.name for account in self.accounts[:MOST_NAMES])
         more = len(self.accounts) - MOST_NAMES
         return f"{counted(len(self.accounts), 'account')} ({names}{f' and {more} more' if more > 0 else ''})"
+
+    @property
+    def touched(self) -> str:
+        """Whose orders, and where, for a sentence."""
+        return f"{self.named} at {self.host}"
 
     def check(self, scope: Scope | None = None) -> None:
         """Refuse what the venue cannot use, before anybody is asked or anything is sent.
@@ -107,6 +112,7 @@ _SCOPE_OPTIONS = (
     click.option("--market", metavar="ID", help="Only orders in this market."),
     click.option("--asset", metavar="A", help="Only orders for this outcome: yes or no at Opinion, a token id at Polymarket."),
     click.option("--side", type=click.Choice(["buy", "sell"], case_sensitive=False), help="Only orders on this side."),
+    click.option("--keep", metavar="ID,ID", multiple=True, help="Not these orders, whatever else is chosen."),
 )
 
 
@@ -146,8 +152,11 @@ def scope_options(verb: Verb) -> Verb:
     """Give the verb the options about which orders; it gets them as one `Scope`."""
 
     @wraps(verb)
-    def wrapped(wanted: Wanted, *, market: str | None, asset: str | None, side: str | None, **others: Any) -> int:
-        scope = Scope(market=market, asset=asset, side=None if side is None else Side(side.lower()))
+    def wrapped(
+        wanted: Wanted, *, market: str | None, asset: str | None, side: str | None, keep: tuple[str, ...], **others: Any
+    ) -> int:
+        kept = _kept(wanted, listed("--keep", keep, noun="order"))
+        scope = Scope(market=market, asset=asset, side=None if side is None else Side(side.lower()), except_ids=kept)
         wanted.check(scope)
         return verb(wanted, scope, **others)
 
@@ -175,8 +184,22 @@ def _open(
             "or write it into the settings file that --config names",
             click.get_current_context(),
         )
-    venues = {name: open_venue(name, read_settings(config, name), builder=builder, base_url=base_url) for name in names}
+    settings = read_settings(config)
+    venues = {name: open_venue(name, settings.get(name, {}), builder=builder, base_url=base_url) for name in names}
     return venues, found
+
+
+def _kept(wanted: Wanted, order_ids: list[str]) -> list[str] | None:
+    """The ids, if each can be an order's at one of the venues; with a typing error in it, it would spare nothing.
+
+    Raises:
+        ConfigError: one can be no venue's.
+    """
+    for order_id in checked_ids(order_ids):
+        problems = [venue.problem_of(order_id) for venue in wanted.venues.values()]
+        if None not in problems:
+            raise ConfigError(f"--keep {clean(order_id, longest=80)} would keep nothing: {problems[0]}")
+    return order_ids or None
 
 
 def listed(option: str, texts: tuple[str, ...], *, noun: str = "account") -> list[str]:
@@ -205,4 +228,5 @@ def in_words(scope: Scope, noun: str = "order", *, in_full: bool = False) -> str
     words = ["open", noun] if scope.side is None else ["open", str(scope.side), noun]
     words += [] if scope.market is None else ["in market", show(scope.market)]
     words += [] if scope.asset is None else ["for", show(scope.asset)]
+    words += [] if scope.except_ids is None else [f"but the {len(list(scope.except_ids)):,} kept"]
     return " ".join(words)

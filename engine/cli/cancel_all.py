@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import click
 
-from engine.cli.accounts import Wanted, account_options, in_words, listed, scope_options
-from engine.cli.guard import Guard, guard_options
+from engine.cli.accounts import Wanted, account_options, in_words, scope_options
+from engine.cli.guard import Guard, confirm, guard_options, say_excesses
 from engine.cli.output import AT_RISK, CLEAN, clean, stdout_console
 from engine.cli.report_files import ReportFiles
-from engine.cli.running import print_document, print_result, print_verdict, run
+from engine.cli.running import check_plan, print_document, print_result, print_verdict, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_plan, say_run
 from engine.core.plan import Plan
@@ -32,7 +31,6 @@ from engine.run import CancelEngine
     type=click.Choice(list(PRIORITIES), case_sensitive=False),
     help="Which go first, where they are cancelled by id: the largest by value, or the oldest. They are listed first then.",
 )
-@click.option("--keep", metavar="ID,ID", multiple=True, help="Leave these orders alone, whatever else is in scope.")
 @click.option(
     "--settle", metavar="SECONDS", type=float, help="List again after so long, for orders that were still on their way."
 )
@@ -41,7 +39,7 @@ from engine.run import CancelEngine
     "--report", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Write the report there, as JSON and as CSV."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done; sends listings, and no cancel.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask first; needed without a terminal.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask first; needed without a terminal. Lifts no --max option.")
 def cancel_all(  # one for each option
     wanted: Wanted,
     scope: Scope,
@@ -49,7 +47,6 @@ def cancel_all(  # one for each option
     guard: Guard,
     lists_first: bool,
     priority: str | None,
-    keep: tuple[str, ...],
     settle: float | None,
     directory: Path | None,
     dry_run: bool,
@@ -60,6 +57,9 @@ def cancel_all(  # one for each option
     Without --market, --asset and --side, that is every open order of every account. Where the venue has a cancel of its own
     that hits exactly the scope, and it is the quickest way, that one is sent; --dry-run says so.
 
+    What exceeds a --max option goes on only if the number is typed at a terminal. They guard what was seen: orders that appear
+    between the look and the cancel are cancelled, too.
+
     \b
     Examples:
       cancel-engine cancel-all --accounts accounts.toml --dry-run
@@ -68,14 +68,17 @@ def cancel_all(  # one for each option
     """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
     rank = None if priority is None else PRIORITIES[priority]
     settle_s = checked_seconds("--settle", settle)
-    if keep:
-        scope = replace(scope, except_ids=listed("--keep", keep, noun="order"))
     if dry_run:
-        return _show_plan(wanted, scope, lists_first=lists_first or rank is not None)
+        return _show_plan(wanted, scope, guard, lists_first=lists_first or rank is not None)
     files = None if directory is None else ReportFiles.prepare(directory)
-    guard.check_accounts(len(wanted.accounts))
+    confirm(guard.exceeded_by_accounts(len(wanted.accounts)), touched=wanted.touched)
     if not yes:
         _confirm(wanted, scope)
+    deadline_s = wanted.deadline_s
+
+    async def look(engine: CancelEngine) -> None:
+        nonlocal deadline_s
+        deadline_s = await check_plan(engine, wanted, guard, scope, lists_first=lists_first or rank is not None)
 
     report = run(
         wanted,
@@ -85,10 +88,10 @@ def cancel_all(  # one for each option
             lists_first=lists_first,
             priority=rank,
             settle_s=settle_s,
-            deadline_s=wanted.deadline_s,
+            deadline_s=deadline_s,
             progress=progress,
         ),
-        check=(guard, scope) if guard.needs_plan else None,
+        look=look if guard.needs_plan else None,
     )
     kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
     sentence = say_run(report, scope)
@@ -97,13 +100,14 @@ def cancel_all(  # one for each option
     return max(kept, print_result(report, sentence))
 
 
-def _show_plan(wanted: Wanted, scope: Scope, *, lists_first: bool) -> int:
+def _show_plan(wanted: Wanted, scope: Scope, guard: Guard, *, lists_first: bool) -> int:
     async def make() -> Plan:
         async with CancelEngine(*wanted.venues.values()) as engine:
             return await engine.plan(wanted.accounts, scope, lists_first=lists_first, deadline_s=wanted.deadline_s)
 
     plan = anyio.run(make)
-    sentence = say_plan(plan, scope)
+    excesses = [*guard.exceeded_by_accounts(len(wanted.accounts)), *guard.exceeded_by_plan(plan)]
+    sentence = say_plan(plan, scope) + (f" It would be refused: {say_excesses(excesses)}." if excesses else "")
     if wanted.as_json:
         return print_document(plan.to_dict(), sentence, is_clean=plan.listing_complete)
     print_plan(stdout_console(), plan)
@@ -119,7 +123,7 @@ def _confirm(wanted: Wanted, scope: Scope) -> None:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ConfigError("there is no terminal to ask for confirmation; add --yes to cancel without being asked")
-    question = f"Cancel every {in_words(scope, in_full=True)} of {wanted.named} at {wanted.host}? [y/N] "
+    question = f"Cancel every {in_words(scope, in_full=True)} of {wanted.touched}? [y/N] "
     click.echo(clean(question) + " ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise ConfigError("not confirmed; nothing was sent")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import wraps
@@ -25,14 +25,10 @@ Verb = Callable[..., int]
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """One limit that the job exceeds: the number, what it counts, and the option with its value."""
+    """One reason not to go on, and the number that has to be typed to go on all the same."""
 
-    found: int
-    words: str
-    limit: str
-
-    def __str__(self) -> str:
-        return f"the job touches {self.words}, more than {self.limit} allows"
+    says: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,72 +44,93 @@ class Guard:
         """Whether the open orders have to be listed to check it."""
         return self.orders is not None or self.notional is not None
 
-    def check_accounts(self, count: int) -> None:
-        """Refuse too many accounts, or have their number typed.
+    def exceeded_by_accounts(self, count: int) -> list[Excess]:
+        """What so many accounts exceed."""
+        if self.accounts is None or count <= self.accounts:
+            return []
+        return [_touches(count, counted(count, "account"), f"--max-accounts {self.accounts}")]
 
-        Raises:
-            ConfigError: it was not confirmed.
-        """
-        if self.accounts is not None and count > self.accounts:
-            confirm(Excess(count, counted(count, "account"), f"--max-accounts {self.accounts}"))
-
-    def check_plan(self, plan: Plan) -> None:
-        """Refuse too many orders or too much money, or have the numbers typed.
-
-        Raises:
-            ConfigError: it was not confirmed, or cannot be known.
-        """
-        options = " and ".join(self._planned)
-        blind = [name for name, each in plan.accounts.items() if not each.listing_complete]
-        if blind:
-            why = plan.accounts[blind[0]].listing_error
-            raise ConfigError(
-                f"{options} cannot be checked: the open orders of {counted(len(blind), 'account')} were not listed to the end "
-                f"({blind[0]}: {why}); nothing was cancelled. Leave the limit out to go on without it"
-            )
+    def exceeded_by_plan(self, plan: Plan) -> list[Excess]:
+        """What the plan exceeds, and what cannot be known from it; for the latter, the orders seen have to be typed."""
+        if not self.needs_plan:
+            return []
+        found = [] if plan.listing_complete else [self._unlisted(plan)]
         if self.orders is not None and plan.total > self.orders:
-            confirm(Excess(plan.total, counted(plan.total, "order"), f"--max-orders {self.orders}"))
+            found.append(_touches(plan.total, counted(plan.total, "order"), f"--max-orders {self.orders}"))
         if self.notional is not None:
-            self._check_notional([order for each in plan.accounts.values() for order in each.orders], self.notional)
+            found += _exceeded_by_worth(plan, self.notional)
+        return found
 
-    @property
-    def _planned(self) -> list[str]:
+    def _unlisted(self, plan: Plan) -> Excess:
         limits = {"--max-orders": self.orders, "--max-notional": self.notional}
-        return [option for option, limit in limits.items() if limit is not None]
+        options = " and ".join(option for option, limit in limits.items() if limit is not None)
+        blind = [name for name, each in plan.accounts.items() if not each.listing_complete]
+        says = (
+            f"{options} cannot be checked: the open orders of {counted(len(blind), 'account')} were not listed to the end "
+            f"({blind[0]}: {plan.accounts[blind[0]].listing_error}), and {counted(plan.total, 'order')} could be seen"
+        )
+        return Excess(says, plan.total)
 
-    @staticmethod
-    def _check_notional(orders: list[OpenOrder], limit: Decimal) -> None:
-        worths = [most_worth(order) for order in orders]
-        unknown = sum(worth is None for worth in worths)
-        if unknown:
-            raise ConfigError(
-                f"--max-notional cannot be checked: the venue does not say what {counted(unknown, 'order')} rests for; "
-                "nothing was cancelled. Leave the limit out to go on without it"
-            )
-        total = sum((worth for worth in worths if worth is not None), Decimal(0))
-        if total > limit:
-            found = math.ceil(total)
-            confirm(Excess(found, f"orders for {found:,} in all", f"--max-notional {limit:f}"))
+
+def _touches(number: int, what: str, limit: str) -> Excess:
+    return Excess(f"the job touches {what}, more than {limit} allows", number)
+
+
+def _exceeded_by_worth(plan: Plan, limit: Decimal) -> list[Excess]:
+    worths = [most_worth(order) for each in plan.accounts.values() for order in each.orders]
+    unknown = worths.count(None)
+    found = []
+    if unknown:
+        what = f"what {counted(unknown, 'order')} of {plan.total:,} rests for cannot be known"
+        found.append(Excess(f"--max-notional cannot be checked: {what}", plan.total))
+    worth = sum((each for each in worths if each is not None), Decimal(0))
+    if worth > limit:
+        whole = math.ceil(worth)
+        found.append(_touches(whole, f"orders for {whole:,} in all", f"--max-notional {limit:f}"))
+    return found
 
 
 def most_worth(order: OpenOrder) -> Decimal | None:
     """What the order rests for; without a price, what it could at the most, since a share pays 1. None where that is unknown."""
-    if order.notional is not None or order.size is None:
-        return order.notional
-    return order.size - (order.filled or Decimal(0))
+    if order.size is None:
+        return None
+    rests = order.size - (order.filled or Decimal(0))
+    worth = rests if order.price is None else rests * order.price
+    return worth if worth >= 0 else None
 
 
-def confirm(excess: Excess) -> None:
-    """Have the number typed that is too large; `--yes` does not stand for it.
+def say_excesses(excesses: Iterable[Excess]) -> str:
+    """All reasons in one clause."""
+    return "; ".join(excess.says for excess in excesses)
+
+
+def confirm(excesses: Sequence[Excess], *, touched: str, show: Callable[[], None] | None = None) -> None:
+    """Have every number typed that is too large; `--yes` does not stand for it.
+
+    Args:
+        excesses: Why it is asked; nothing is asked where there is none.
+        touched: Whose orders, and where.
+        show: Shows on the terminal what would be touched.
 
     Raises:
         ConfigError: something else was typed, or there is nobody to type it.
     """
+    if not excesses:
+        return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ConfigError(f"{excess}; nothing was cancelled. Raise the limit, or confirm the number at a terminal")
-    click.echo(clean(f"{str(excess)[0].upper()}{str(excess)[1:]}. Type {excess.found} to go on:") + " ", nl=False, err=True)
-    if sys.stdin.readline().strip().replace(",", "") != str(excess.found):
-        raise ConfigError("not confirmed; nothing was cancelled")
+        raise ConfigError(
+            f"{say_excesses(excesses)} ({touched}); nothing was cancelled. Raise the limit, or confirm the number at a terminal; "
+            "--yes does not confirm it"
+        )
+    if show is not None:
+        show()
+    click.echo(clean(f"Of {touched}:"), err=True)
+    for excess in excesses:
+        click.echo(clean(f"{excess.says[0].upper()}{excess.says[1:]}."), err=True)
+    for number in dict.fromkeys(excess.number for excess in excesses):
+        click.echo(f"Type {number} to go on: ", nl=False, err=True)
+        if sys.stdin.readline().strip().replace(",", "") != str(number):
+            raise ConfigError("not confirmed; nothing was cancelled")
 
 
 class _Money(click.ParamType[Decimal]):
@@ -124,7 +141,8 @@ class _Money(click.ParamType[Decimal]):
             amount = Decimal(str(value))
         except InvalidOperation:
             self.fail(f"{value!r} is no number", param, ctx)
-        if not amount.is_finite() or amount <= 0:
+        # One such as 1e999999 would fill the memory when written out.
+        if not amount.is_finite() or amount <= 0 or abs(amount.adjusted()) > 20:
             self.fail(f"{value!r} is no positive number", param, ctx)
         return amount
 
@@ -141,7 +159,7 @@ _OPTIONS = (
         "--max-notional",
         metavar="X",
         type=_Money(),
-        help="The same for what they rest for. What exceeds a limit goes on only if the number is typed at a terminal.",
+        help="The same for what they rest for; without a price, a share counts as 1.",
     ),
 )
 

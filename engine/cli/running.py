@@ -8,11 +8,11 @@ import anyio
 import click
 
 from engine.cli.accounts import Wanted
-from engine.cli.guard import Guard
+from engine.cli.guard import Guard, confirm
 from engine.cli.live import Watch, telling
 from engine.cli.output import AT_RISK, CLEAN, print_json, print_sentence, stderr_console, stdout_console
 from engine.cli.signals import asking, stopping
-from engine.cli.tables import BAD, GOOD, print_report
+from engine.cli.tables import BAD, GOOD, print_plan, print_report
 from engine.core.report import RunReport
 from engine.core.request import Scope
 from engine.progress import Progress
@@ -20,41 +20,59 @@ from engine.run import CancelEngine
 
 Call = Callable[[CancelEngine, Progress], Awaitable[object]]
 
+LEAST_S = 0.01
+"""What is left of a deadline that a look has used up: the call then comes back at once with what is known."""
 
-def run(wanted: Wanted, call: Call, *, check: tuple[Guard, Scope] | None = None) -> RunReport:
+
+Look = Callable[[CancelEngine], Awaitable[object]]
+
+
+def run(wanted: Wanted, call: Call, *, look: Look | None = None) -> RunReport:
     """Make the call and give back its report, also when Ctrl-C or SIGTERM stops it.
 
     Args:
         wanted: Venues and accounts.
         call: What to do.
-        check: Limits that are held against a plan for the scope first, made with the same engine, so that its requests count.
+        look: What comes first, with the same engine, so that its requests count against the same limits.
 
     Raises:
         ConfigError: the request cannot be used; no cancel was sent.
         click.Abort: a signal came before the call began.
     """
-    return anyio.run(_follow, wanted, call, check)
+    return anyio.run(_follow, wanted, call, look)
 
 
-async def _follow(wanted: Wanted, call: Call, check: tuple[Guard, Scope] | None) -> RunReport:
+async def _follow(wanted: Wanted, call: Call, look: Look | None) -> RunReport:
     progress = Progress()
     watch = Watch(progress)
     async with CancelEngine(*wanted.venues.values()) as engine:
-        if check is not None:
-            await _check(engine, wanted, *check)
+        if look is not None:
+            await look(engine)
         with stopping(watch.stop):
             async with telling(watch, as_json=wanted.as_json):
                 await call(engine, progress)
             return progress.report()
 
 
-async def _check(engine: CancelEngine, wanted: Wanted, guard: Guard, scope: Scope) -> None:
+async def check_plan(engine: CancelEngine, wanted: Wanted, guard: Guard, scope: Scope, *, lists_first: bool) -> float | None:
+    """Hold the guard's limits against a plan; give back what is left of the deadline, all of it after a question.
+
+    Raises:
+        ConfigError: a limit is exceeded and that was not confirmed.
+        click.Abort: a signal came first.
+    """
+    began_s = anyio.current_time()
     with anyio.CancelScope() as looking, stopping(looking.cancel):
-        plan = await engine.plan(wanted.accounts, scope, deadline_s=wanted.deadline_s)
+        plan = await engine.plan(wanted.accounts, scope, lists_first=lists_first, deadline_s=wanted.deadline_s)
     if looking.cancelled_caught:
         raise click.Abort
+    excesses = guard.exceeded_by_plan(plan)
+    if not excesses:
+        took_s = anyio.current_time() - began_s
+        return None if wanted.deadline_s is None else max(wanted.deadline_s - took_s, LEAST_S)
     with asking():
-        guard.check_plan(plan)
+        confirm(excesses, touched=wanted.touched, show=lambda: print_plan(stderr_console(), plan, title="What would be done"))
+    return wanted.deadline_s
 
 
 def print_verdict(sentence: str, *, is_clean: bool) -> None:

@@ -175,7 +175,7 @@ def _note(account: str, what: str, why: str) -> Text:
 # --- plans and orders
 
 
-def print_plan(console: Console, plan: Plan) -> None:
+def print_plan(console: Console, plan: Plan, *, title: str = "Dry run") -> None:
     """Print what would be done for each account, and how."""
     shown = list(plan.accounts.values())[:MOST_ROWS]
     has_tokens = any(each.tier is not None for each in shown)
@@ -188,7 +188,7 @@ def print_plan(console: Console, plan: Plan) -> None:
         _add_plan(table, each, has_tokens=has_tokens)
     if len(plan.accounts) > MOST_ROWS:
         table.add_row(Text(f"and {counted(len(plan.accounts) - MOST_ROWS, 'account')} more", style=DIM))
-    print_titled(console, "Dry run", table)
+    print_titled(console, title, table)
     for line in _tactics_of(plan):
         console.print(line)
 

@@ -115,7 +115,7 @@ def _say_done(report: RunReport, summaries: Iterable[CancelSummary]) -> str:
 
 def _say_nothing(scope: Scope) -> str:
     unsure = " (the venue does not say whether that market exists)" if scope.market is not None else ""
-    if scope.side is None and scope.asset is None:
+    if scope.side is None and scope.asset is None and scope.except_ids is None:
         where = f" in market {short_id(str(scope.market))}" if scope.market is not None else ": there is no open order"
         return f"Nothing rests{where}{unsure}."
     return f"Nothing rests in scope: there is no {in_words(scope)}{unsure}."

@@ -8,32 +8,31 @@ from decimal import Decimal
 import pytest
 
 from engine import AccountPlan, OpenOrder, Plan
-from engine.cli.bounds import Bounds, worth_at_most
+from engine.cli.guard import Guard, most_worth
 
 ACCOUNTS = ("--no-limits", "--accounts", 3, "--orders", 7)
 
 REFUSED = {
-    "accounts": (("--max-accounts", 2), "3 accounts are more than --max-accounts 2", "nothing was sent"),
-    "orders": (("--max-orders", 20), "21 orders are more than --max-orders 20", "no cancel was sent"),
-    "notional": (("--max-notional", "0.5"), "are more than --max-notional 0.5", "no cancel was sent"),
+    "accounts": (("--max-accounts", 2), "the job touches 3 accounts, more than --max-accounts 2 allows"),
+    "orders": (("--max-orders", 20), "the job touches 21 orders, more than --max-orders 20 allows"),
+    "notional": (("--max-notional", "0.5"), "in all, more than --max-notional 0.5 allows"),
     "two of them": (
         ("--max-orders", 3, "--max-notional", 1),
-        "21 orders are more than --max-orders 3; orders worth",
-        "no cancel",
+        "more than --max-orders 3 allows; the job touches orders for",
     ),
 }
 
 
-@pytest.mark.parametrize(("options", "why", "sent"), REFUSED.values(), ids=REFUSED)
-def test_without_a_terminal_too_much_is_refused(cli, simulate, options, why, sent):
+@pytest.mark.parametrize(("options", "why"), REFUSED.values(), ids=REFUSED)
+def test_without_a_terminal_too_much_is_refused(cli, simulate, options, why):
     """Without a terminal what exceeds a bound is refused with the numbers, --yes or not, and not one order is touched."""
     venue = simulate(*ACCOUNTS)
     ran = cli("cancel-all", *venue.use, *options, "--yes", "--json")
     assert (ran.code, ran.out) == (2, "")
     assert why in ran.line
-    assert sent in ran.line
+    assert "nothing was cancelled" in ran.line
     assert "(3 accounts (account-1, account-2, account-3) at 127.0.0.1:" in ran.line
-    assert "--yes does not" in ran.line
+    assert "--yes does not confirm it" in ran.line
     assert cli("orders", *venue.use, "--json").document["total"] == 21
 
 
@@ -56,7 +55,7 @@ def test_accounts_are_counted_before_anything_is_sent(cli, standing):
     use = ("--accounts", standing.accounts_file, "--base-url", "http://127.0.0.1:9")
     ran = cli("cancel-all", *use, "--max-accounts", 1, "--yes")
     assert ran.code == 2
-    assert "3 accounts are more than --max-accounts 1" in ran.line
+    assert "3 accounts, more than --max-accounts 1 allows" in ran.line
 
 
 def test_what_cannot_be_looked_at_cannot_be_checked(cli, simulate):
@@ -64,7 +63,7 @@ def test_what_cannot_be_looked_at_cannot_be_checked(cli, simulate):
     venue = simulate("--orders", 3, "--fault", "key_dead_401")
     ran = cli("cancel-all", *venue.use, "--max-orders", 100, "--yes")
     assert (ran.code, ran.out) == (2, "")
-    assert "could not look at every open order of 1 account" in ran.line
+    assert "the open orders of 1 account were not listed to the end (account-1: " in ran.line
     assert "0 orders could be seen" in ran.line
 
 
@@ -93,9 +92,7 @@ def test_a_dry_run_tells_what_would_be_refused(cli, standing):
     ran = cli("cancel-all", *standing.use, "--max-accounts", 2, "--max-orders", 74, "--dry-run")
     assert ran.code == 0
     last = ran.out.splitlines()[-1]
-    assert last.endswith(
-        "It would be refused: 3 accounts are more than --max-accounts 2; 75 orders are more than --max-orders 74."
-    )
+    assert "It would be refused: the job touches 3 accounts, more than --max-accounts 2 allows; the job touches 75 orders" in last
 
 
 # --- on a terminal
@@ -106,13 +103,12 @@ def test_the_number_typed_goes_ahead(terminal, simulate, option):
     """On a terminal the exact number that exceeds, with or without commas, lets the job go on, --yes or not."""
     venue = simulate("--no-limits", "--accounts", 2, "--orders", 600)
     screen = terminal("cancel-all", *venue.use, option, 1, "--yes", columns=200)
-    screen.read_until("To cancel all the same, type")
-    number = re.search(r"(?:worth up to )?([\d,]+)(?: accounts| orders)? are more than", screen.text)[1]
-    screen.read_until(": ")
+    screen.read_until("to go on: ")
+    number = re.search(r"The job touches (?:orders for )?([\d,]+) ", screen.text)[1]
     screen.type(f"{number}\n")
     assert screen.end() == 0
     assert "All 1,200 orders in scope are off the book; verified by a later listing." in screen.text
-    assert ("What would be cancelled" in screen.text) == (option != "--max-accounts")
+    assert ("What would be done" in screen.text) == (option != "--max-accounts")
 
 
 @pytest.mark.parametrize("answer", ["13\n", "y\n", "\n", "\x04"], ids=["another number", "yes", "nothing", "end of input"])
@@ -120,18 +116,29 @@ def test_anything_but_the_number_cancels_nothing(terminal, cli, simulate, answer
     """Any answer but the number sends no cancel, and exits with 2."""
     venue = simulate("--no-limits", "--orders", 14)
     screen = terminal("cancel-all", *venue.use, "--max-orders", 5, "--yes")
-    screen.read_until("type the number of orders: ")
+    screen.read_until("to go on: ")
     screen.type(answer)
     assert screen.end() == 2
-    assert "not confirmed; no cancel was sent" in screen.text
+    assert "not confirmed; nothing was cancelled" in screen.text
     assert cli("orders", *venue.use, "--json").document["total"] == 14
+
+
+def test_what_cannot_be_checked_can_be_confirmed(terminal, simulate):
+    """Where an account cannot be listed, the number of orders seen lets the job go on, and its report tells what was not seen."""
+    venue = simulate("--orders", 3, "--fault", "key_dead_401")
+    screen = terminal("cancel-all", *venue.use, "--max-orders", 5, "--yes", columns=200)
+    screen.read_until("Type 0 to go on: ")
+    assert "--max-orders cannot be checked" in screen.text
+    screen.type("0\n")
+    assert screen.end() == 1
+    assert "Could not look at every open order of 1 account" in screen.text
 
 
 def test_leaving_the_question_for_the_number_cancels_nothing(terminal, cli, simulate):
     """Ctrl-C at that question sends no cancel, and exits with 130."""
     venue = simulate("--no-limits", "--orders", 14)
     screen = terminal("cancel-all", *venue.use, "--max-orders", 5, "--yes")
-    screen.read_until("type the number of orders: ")
+    screen.read_until("to go on: ")
     screen.type("\x03")
     assert screen.end() == 130
     assert "Traceback" not in screen.text
@@ -191,23 +198,23 @@ def test_a_signal_after_the_look_brings_the_report(simulate, started, ended):
 )
 def test_an_order_is_worth_at_most(order, worth):
     """Price times what rests; without a price a share counts as 1; without a size, or below zero, nobody knows."""
-    assert worth == worth_at_most(OpenOrder(order_id="x", **order))
+    assert worth == most_worth(OpenOrder(order_id="x", **order))
 
 
 def test_what_cannot_be_known_is_refused():
     """A value that cannot be known is a reason by itself, and the number of orders is what confirms it."""
     plan = Plan(accounts={"a": AccountPlan(account="a", orders=(OpenOrder(order_id="x"), OpenOrder(order_id="y")))})
-    (excess,) = Bounds(notional=Decimal(5)).exceeded_by_plan(plan)
-    assert excess.says == "the value of 2 orders cannot be known, so --max-notional cannot be checked"
-    assert (excess.number, excess.noun) == (2, "the number of orders")
-    assert Bounds(orders=2).exceeded_by_plan(plan) == []
-    assert Bounds().exceeded_by_plan(plan) == []
+    (excess,) = Guard(notional=Decimal(5)).exceeded_by_plan(plan)
+    assert excess.says == "--max-notional cannot be checked: what 2 orders of 2 rests for cannot be known"
+    assert excess.number == 2
+    assert Guard(orders=2).exceeded_by_plan(plan) == []
+    assert Guard().exceeded_by_plan(plan) == []
 
 
 def test_a_notional_is_rounded_up():
     """The number to type is the value as a whole number, never below the value."""
     orders = (OpenOrder(order_id="x", price=Decimal("0.5"), size=Decimal("4.5")), OpenOrder(order_id="y", size=Decimal(3)))
     plan = Plan(accounts={"a": AccountPlan(account="a", orders=orders)})
-    (excess,) = Bounds(notional=Decimal(5)).exceeded_by_plan(plan)
-    assert (excess.says, excess.number) == ("orders worth up to 6 are more than --max-notional 5", 6)
-    assert Bounds(notional=Decimal("5.25")).exceeded_by_plan(plan) == []
+    (excess,) = Guard(notional=Decimal(5)).exceeded_by_plan(plan)
+    assert (excess.says, excess.number) == ("the job touches orders for 6 in all, more than --max-notional 5 allows", 6)
+    assert Guard(notional=Decimal("5.25")).exceeded_by_plan(plan) == []

@@ -90,7 +90,9 @@ class Polymarket:
             raise ConfigError(f"a market of Polymarket is a condition id, 0x and 64 hex digits, not {scope.market!r}")
         if scope.asset is not None and not _ASSET.fullmatch(str(scope.asset)):
             raise ConfigError(f"an asset of Polymarket is a token id, up to 78 decimal digits, not {scope.asset!r}")
-        for order_id in (*(scope.order_ids or ()), *(scope.except_ids or ())):
+        # Ids of another venue may be excepted beside ours; what begins like ours and is none would spare nothing.
+        excepted = [order_id for order_id in scope.except_ids or () if order_id.lower().startswith("0x")]
+        for order_id in (*(scope.order_ids or ()), *excepted):
             problem = self.problem_of(order_id)
             if problem is not None:
                 raise ConfigError(f"order id {order_id!r} of the scope can match nothing: {problem}")

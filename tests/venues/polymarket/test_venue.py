@@ -86,7 +86,8 @@ def test_the_secret_parts_of_a_key_are_named_and_never_shown():
 @pytest.mark.parametrize(
     "scope",
     [Scope(), Scope(market=MARKET), Scope(market=MARKET.upper()), Scope(market=SHORT), Scope(market=LONG), Scope(asset=ASSET),
-     Scope(asset=5), Scope(market=MARKET, asset=ASSET, side=Side.BUY), Scope(order_ids=[ORDER_ID])],
+     Scope(asset=5), Scope(market=MARKET, asset=ASSET, side=Side.BUY), Scope(order_ids=[ORDER_ID]),
+     Scope(except_ids=[ORDER_ID, "an-id-of-another-venue"])],
     ids=repr,
 )  # fmt: skip
 def test_conditions_that_can_match_are_taken(scope):

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from engine.cli.output import clean, counted
+from engine.cli.output import counted, print_sentence, stderr_console
 from engine.core.order import OpenOrder
 from engine.core.plan import Plan
 from engine.errors import ConfigError
@@ -124,9 +124,9 @@ def confirm(excesses: Sequence[Excess], *, touched: str, show: Callable[[], None
         )
     if show is not None:
         show()
-    click.echo(clean(f"Of {touched}:"), err=True)
+    print_sentence(stderr_console(), f"This job is for {touched}.")
     for excess in excesses:
-        click.echo(clean(f"{excess.says[0].upper()}{excess.says[1:]}."), err=True)
+        print_sentence(stderr_console(), f"{excess.says[0].upper()}{excess.says[1:]}.")
     for number in dict.fromkeys(excess.number for excess in excesses):
         click.echo(f"Type {number} to go on: ", nl=False, err=True)
         if sys.stdin.readline().strip().replace(",", "") != str(number):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -18,10 +19,10 @@ from engine.core.plan import AccountPlan, Plan
 from engine.core.reasons import Reason
 from engine.core.report import RunReport
 from engine.core.request import Belongs
-from engine.core.summary import CancelSummary
+from engine.core.summary import CancelSummary, Fault
 
 MOST_ROWS = 40
-"""Accounts shown one by one; of more, those at risk come first and the rest is counted."""
+"""Accounts shown one by one; of more, only those that need a person are, and the rest is counted."""
 
 MOST_REASONS = 20
 MOST_NAMES = 5
@@ -32,6 +33,16 @@ LONGEST_ORDER_ID = 40
 LONGEST_REASON = 160
 
 GOOD, BAD, DIM = "green", "bold red", "dim"
+
+STOPPED = {
+    Fault.CREDENTIALS: "bad key",
+    Fault.ALLOWANCE: "allowance",
+    Fault.LISTING: "no listing",
+    Fault.PACE: "too fast",
+    Fault.UNREACHABLE: "unreachable",
+    Fault.INTERNAL: "our mistake",
+}
+"""Why an account was stopped, short enough for a table of 80 columns."""
 
 
 def new_table(*headers: str, wide: Sequence[str] = (), words: Sequence[str] = (), gap: int = 2) -> Table:
@@ -64,28 +75,36 @@ def print_report(console: Console, report: RunReport, *, title: str = "Accounts"
 
 
 def account_table(report: RunReport, *, is_wide: bool) -> Table:
-    """One row for each account, those that need a person first, and a row of sums; of many accounts, the last are counted."""
-    summaries = sorted(report.accounts.values(), key=_is_fine)
-    venue = ["venue"] if len({summary.venue for summary in summaries}) > 1 else []
-    took = ["requests", "time"] if is_wide or not venue else []
+    """One row for each account, those that need a person first, and a row of sums; of many accounts, the others are counted."""
+    summaries = list(report.accounts.values())
+    has_venues = len({summary.venue for summary in summaries}) > 1
+    has_effort = is_wide or not has_venues
     table = new_table(
-        "account", *venue, "found", "cancelled", "already\ncancelled", "failed", "at\nrisk", "listing", *took,
-        wide=("account",), words=("venue", "failed", "listing"), gap=2 if is_wide else 1,
+        "account", *(["venue"] if has_venues else []), "found", "cancelled", "already\ncancelled", "failed", "at\nrisk", "state",
+        *(["requests", "time"] if has_effort else []),
+        wide=("account",), words=("venue", "failed", "state"), gap=2 if is_wide else 1,
     )  # fmt: skip
-    shown = summaries[:MOST_ROWS]
-    for summary in shown:
-        where = [Text(clean(summary.venue)) for _ in venue]
-        cells = [f"{summary.requests:,}", f"{summary.elapsed_s:.1f} s"][: len(took)]
-        table.add_row(Text(clean(summary.account)), *where, *_counts(summary), _listing_word(summary), *cells)
-    if len(summaries) > len(shown):
-        hidden = summaries[MOST_ROWS:]
-        clean_ones = "" if not all(map(_is_fine, hidden)) else ", all clean"
-        table.add_row(Text(f"and {counted(len(hidden), 'account')} more{clean_ones}", style=DIM))
+
+    def add(label: str, group: Sequence[CancelSummary], state: Text, venue: str = "") -> None:
+        effort = [f"{sum(each.requests for each in group):,}", f"{max(each.elapsed_s for each in group):.1f} s"]
+        table.add_row(
+            Text(clean(label)),
+            *([Text(clean(venue))] if has_venues else []),
+            *_counts(group),
+            state,
+            *(effort if has_effort else []),
+        )
+
+    troubled, fine = [each for each in summaries if not _is_fine(each)], [each for each in summaries if _is_fine(each)]
+    is_short = len(summaries) <= MOST_ROWS
+    for each in (*troubled[:MOST_ROWS], *(fine if is_short else [])):
+        add(each.account, [each], _state_word(each), each.venue)
+    for hidden, state in ((troubled[MOST_ROWS:], Text("look", style=BAD)), ([] if is_short else fine, Text("clean", style=GOOD))):
+        if hidden:
+            add(f"and {len(hidden):,} more", hidden, state)
     if len(summaries) > 1:
         table.add_section()
-        requests = sum(summary.requests for summary in summaries)
-        cells = [f"{requests:,}", f"{report.elapsed_s:.1f} s"][: len(took)]
-        table.add_row(Text("all", style="bold"), *(Text() for _ in venue), *_counts(report), _all_listings(summaries), *cells)
+        add(f"all {len(summaries):,}", summaries, _state_of_all(summaries, len(troubled)))
     return table
 
 
@@ -94,31 +113,40 @@ def _is_fine(summary: CancelSummary) -> bool:
     return summary.is_clean and summary.fault is None and summary.verified is not False and not summary.is_uncounted
 
 
-def _counts(whole: CancelSummary | RunReport) -> list[RenderableType]:
-    by_outcome = whole.by_outcome
+def _counts(group: Sequence[CancelSummary]) -> list[RenderableType]:
+    counted_in: Counter[Outcome] = Counter()
+    for summary in group:
+        counted_in.update(summary.by_outcome)
+    by_outcome = {outcome: counted_in[outcome] for outcome in Outcome if counted_in[outcome]}
+    at_risk = sum(count for outcome, count in by_outcome.items() if outcome.may_be_live)
     failed = [f"{count:,} {WORDS[outcome]}" for outcome, count in by_outcome.items() if not outcome.is_success]
     return [
-        f"{whole.total:,}",
+        f"{sum(by_outcome.values()):,}",
         f"{by_outcome.get(Outcome.CANCELLED, 0):,}",
         f"{by_outcome.get(Outcome.ALREADY_CANCELLED, 0):,}",
         Text("\n".join(failed) or "0"),
-        Text(f"{whole.at_risk:,}", style=BAD if whole.at_risk else GOOD),
+        Text(f"{at_risk:,}", style=BAD if at_risk else GOOD),
     ]
 
 
-def _all_listings(summaries: Sequence[CancelSummary]) -> Text:
-    """The worst that is true of any of them."""
-    words = [_listing_word(summary) for summary in summaries]
-    return min(words, key=lambda word: ("incomplete", "complete", "verified", "-").index(word.plain))
-
-
-def _listing_word(summary: CancelSummary) -> Text:
-    """`verified` includes complete; without a listing there is nothing to say."""
-    if summary.verified is None:
-        return Text("-", style=DIM)
+def _state_word(summary: CancelSummary) -> Text:
+    """Why a person has to look at the account; else what its listing proves, and without one there is nothing to say."""
+    if summary.fault is not None:
+        return Text("stopped" if summary.fault_code is None else STOPPED[summary.fault_code], style=BAD)
     if not summary.listing_complete:
         return Text("incomplete", style=BAD)
-    return Text("verified", style=GOOD) if summary.verified else Text("complete")
+    if summary.is_uncounted:
+        return Text("uncounted", style=BAD)
+    if summary.verified is None:
+        return Text("-", style=DIM)
+    return Text("verified", style=GOOD) if summary.verified else Text("unverified", style=BAD)
+
+
+def _state_of_all(summaries: Sequence[CancelSummary], troubled: int) -> Text:
+    """How many a person has to look at; else what holds for all."""
+    if troubled:
+        return Text(f"look at {troubled:,}", style=BAD)
+    return Text("verified", style=GOOD) if all(summary.verified for summary in summaries) else Text("-", style=DIM)
 
 
 # --- reasons
@@ -176,35 +204,43 @@ def _note(account: str, what: str, why: str) -> Text:
 
 
 def print_plan(console: Console, plan: Plan, *, title: str = "Dry run") -> None:
-    """Print what would be done for each account, and how."""
-    shown = list(plan.accounts.values())[:MOST_ROWS]
-    has_tokens = any(each.tier is not None for each in shown)
+    """Print what would be done for each account, and how; of many accounts, those that could not be listed, and sums."""
+    plans = list(plan.accounts.values())
+    has_tokens = any(each.tier is not None for each in plans)
     costs = ("tokens", "locked out\nafter") if has_tokens else ()
     table = new_table(
         "account", "would\ncancel", "left\nalone", "value", "requests", *costs, "least\ntime", "listing",
         wide=("account",), words=("listing",), gap=2 if console.width >= 100 else 1,
     )  # fmt: skip
-    for each in shown:
-        _add_plan(table, each, has_tokens=has_tokens)
-    if len(plan.accounts) > MOST_ROWS:
-        table.add_row(Text(f"and {counted(len(plan.accounts) - MOST_ROWS, 'account')} more", style=DIM))
+    blind, listed = [each for each in plans if not each.listing_complete], [each for each in plans if each.listing_complete]
+    is_short = len(plans) <= MOST_ROWS
+    for each in plans if is_short else blind[:MOST_ROWS]:
+        _add_plan(table, each.account, [each], each.least_time_s, has_tokens=has_tokens)
+    for hidden in () if is_short else (blind[MOST_ROWS:], listed):
+        if hidden:
+            least_s = max(each.least_time_s for each in hidden)
+            _add_plan(table, f"and {len(hidden):,} more", hidden, least_s, has_tokens=has_tokens)
+    if len(plans) > 1:
+        table.add_section()
+        _add_plan(table, f"all {len(plans):,}", plans, plan.least_time_s, has_tokens=has_tokens)
     print_titled(console, title, table)
     for line in _tactics_of(plan):
         console.print(line)
 
 
-def _add_plan(table: Table, plan: AccountPlan, *, has_tokens: bool) -> None:
-    tactic = plan.tactic
-    spent, locked_out_s = (0, 0.0) if tactic is None else (tactic.tokens + tactic.charged, tactic.locked_out_s)
+def _add_plan(table: Table, label: str, group: Sequence[AccountPlan], least_time_s: float, *, has_tokens: bool) -> None:
+    tactics = [each.tactic for each in group if each.tactic is not None]
+    spent = sum(tactic.tokens + tactic.charged for tactic in tactics)
+    locked_out_s = max((tactic.locked_out_s for tactic in tactics), default=0.0)
     table.add_row(
-        Text(clean(plan.account)),
-        f"{len(plan.orders):,}",
-        f"{len(plan.left):,}",
-        _amount(plan.notional),
-        f"{plan.requests:,}",
+        Text(clean(label)),
+        f"{sum(len(each.orders) for each in group):,}",
+        f"{sum(len(each.left) for each in group):,}",
+        _amount(sum((each.notional for each in group), Decimal(0))),
+        f"{sum(each.requests for each in group):,}",
         *([f"{spent:,}", "-" if locked_out_s < LEAST_LOCK_OUT_S else in_seconds(locked_out_s)] if has_tokens else []),
-        in_seconds(plan.least_time_s),
-        Text("complete", style=GOOD) if plan.listing_complete else Text("incomplete", style=BAD),
+        in_seconds(least_time_s),
+        Text("complete", style=GOOD) if all(each.listing_complete for each in group) else Text("incomplete", style=BAD),
     )
 
 

@@ -125,7 +125,8 @@ def _counts(group: Sequence[CancelSummary]) -> list[RenderableType]:
         f"{by_outcome.get(Outcome.CANCELLED, 0):,}",
         f"{by_outcome.get(Outcome.ALREADY_CANCELLED, 0):,}",
         Text("\n".join(failed) or "0"),
-        Text(f"{at_risk:,}", style=BAD if at_risk else GOOD),
+        # Where nobody could look, that nothing is known to be at risk is no good news.
+        Text(f"{at_risk:,}", style=BAD if at_risk else GOOD if all(each.listing_complete for each in group) else ""),
     ]
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import VENUES, open_venue, read_settings
-from engine.venues.polymarket import PUBLISHED, TIERS
+from engine.config import VENUES, open_venue, read_accounts, read_settings
+from engine.venues.opinion import OpinionKey
+from engine.venues.polymarket import PUBLISHED, TIERS, PolymarketKey
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -20,6 +21,24 @@ def test_the_explained_settings_are_the_ones_that_hold(venue):
     assert settings
     assert vars(open_venue(venue, settings)) == vars(open_venue(venue, {}))
     assert sorted(VENUES[venue].settings) == sorted(written)
+
+
+ENVIRONMENT = {
+    "ALICE_KEY": "a",
+    "BOB_ADDRESS": "0x" + "a1" * 20,
+    "BOB_KEY": "b",
+    "BOB_SECRET": "c2VjcmV0",
+    "BOB_PASSPHRASE": "words",
+}
+
+
+@pytest.mark.parametrize("form", ["toml", "csv"])
+def test_the_example_files_are_the_same_accounts(form):
+    """Both forms of the example hold an account of each venue, and every variable that they name is needed."""
+    alice, bob = read_accounts(CONFIGS / f"accounts.{form}", environment=ENVIRONMENT)
+    assert (alice.name, alice.venue, alice.weight, alice.credentials) == ("alice", "opinion", 1, OpinionKey("a"))
+    key = PolymarketKey(ENVIRONMENT["BOB_ADDRESS"], "b", "c2VjcmV0", "words")
+    assert (bob.name, bob.venue, bob.weight, bob.credentials) == ("bob", "polymarket", 2, key)
 
 
 def polymarket(tmp_path, text):

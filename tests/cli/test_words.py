@@ -15,6 +15,7 @@ from engine.cli.verdicts import say_ids, say_plan, say_run
 from engine.core.plan import AccountPlan, Tactic
 from engine.core.quota import Kind
 from engine.core.request import Belongs
+from engine.core.summary import Fault
 from engine.simulator import Ledger, OpinionSimulator, RequestRecord
 
 
@@ -259,12 +260,94 @@ def test_json_stays_json():
     assert json.loads(text)["d"] is True
 
 
+def rows(text):
+    """The lines of a table by their first word, each line in single spaces."""
+    return {line.split()[0]: " ".join(line.split()) for line in text.splitlines() if line.strip()}
+
+
 def test_many_accounts_fit_on_a_screen():
-    """Of a thousand accounts the ones at risk are shown, and the rest is counted."""
-    many = [summary(f"account-{number}", C if number != 777 else U) for number in range(1000)]
+    """Of a thousand accounts only those that need a person are shown; the rest is one row with its sums, and so are all."""
+    many = [summary(f"account-{number}", C, F) if number != 777 else summary("account-777", U, C) for number in range(1000)]
     text = shown(lambda console: print_report(console, report(*many)))
-    assert "account-777" in text
-    assert "and 999 more" in text
+    table = rows(text.split("Not cancelled")[0])
+    assert [name for name in table if name.startswith("account-")] == ["account-777"]
+    assert table["and"] == "and 999 more 1,998 999 0 999 filled 0 clean 0 0.0 s"
+    assert table["all"] == "all 1,000 2,000 1,000 0 999 filled 1 look at 1 0 0.0 s"
+
+
+def test_accounts_that_need_a_person_come_first():
+    """Rows begin with the accounts that a person has to look at, in input order, each with why; the sums say how many."""
+    told = report(
+        summary("fine", C),
+        summary("blind", C, **BLIND),
+        summary("stopped", N, fault="the key is refused", fault_code=Fault.CREDENTIALS, **BLIND),
+        summary("doubtful", C, verified=False),
+        summary("lost", C, is_uncounted=True),
+    )
+    table = rows(shown(lambda console: print_report(console, told)).split("Not cancelled")[0])
+    assert list(table)[-6:] == ["blind", "stopped", "doubtful", "lost", "fine", "all"]
+    words = {name: line.split(" 0 0.0 s")[0].split()[-1] for name, line in table.items()}
+    assert {name: words[name] for name in ("blind", "stopped", "doubtful", "lost", "fine")} == {
+        "blind": "incomplete",
+        "stopped": "key",
+        "doubtful": "unverified",
+        "lost": "uncounted",
+        "fine": "verified",
+    }
+    assert "look at 4" in table["all"]
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_fault_has_its_word(fault):
+    """Whatever stops an account, the table of 80 columns has a word for it, and no row is folded."""
+    told = report(
+        summary("market-maker", *[C] * 3, fault="words", fault_code=fault, venue="polymarket"), summary("b", venue="opinion")
+    )
+    text = shown(lambda console: print_report(console, told), width=80)
+    line = next(line for line in text.splitlines() if line.startswith("market-maker "))
+    assert line.rstrip()[-11:].strip() not in ("", "verified", "stopped")
+    assert len(line.rstrip()) <= 80
+
+
+def test_a_venue_has_its_column_where_there_are_several():
+    """With several venues each row names its own, also at 80 columns; with one, no column repeats it."""
+    two = report(summary("a", C, venue="opinion"), summary("b", C, venue="polymarket"))
+    table = rows(shown(lambda console: print_report(console, two), width=80))
+    assert (table["a"].split()[1], table["b"].split()[1]) == ("opinion", "polymarket")
+    one = report(summary("a", C, venue="opinion"), summary("b", C, venue="opinion"))
+    assert "opinion" not in shown(lambda console: print_report(console, one))
+
+
+def test_one_account_needs_no_sums():
+    """The sums of a single account would be its own row again."""
+    assert "all 1" not in shown(lambda console: print_report(console, report(summary("a", C))))
+
+
+def test_the_same_trouble_is_told_once():
+    """Three hundred refused keys are one sentence with their number and a few names, in the verdict as below the table."""
+    told = report(
+        *(
+            summary(f"a{number}", fault="the venue refuses the key", fault_code=Fault.CREDENTIALS, venue="opinion", **BLIND)
+            for number in range(300)
+        )
+    )
+    sentence = say_run(told, Scope())
+    assert "300 accounts" in sentence
+    assert "a0, a1, a2 and 297 more: the venue refuses the key" in sentence
+    assert sentence.count("refuses the key") == 1
+    notes = shown(lambda console: print_report(console, told)).split("all 300")[1]
+    assert notes.count("opinion refuses the keys of 300 of 300 accounts") == 1
+    assert "a5" not in notes
+
+
+def test_a_plan_of_many_accounts_fits_on_a_screen():
+    """Of many accounts a plan shows those that could not be listed, and the sums of the others and of all."""
+    accounts = {f"a{number}": planned(f"a{number}", BY_ID) for number in range(50)}
+    accounts["a7"] = AccountPlan(account="a7", listing_complete=False, listing_error="HTTP 502")
+    table = rows(shown(lambda console: print_plan(console, Plan(accounts=accounts))).split("a0, a1")[0])
+    assert [name for name in table if name.startswith("a") and name[1:].isdigit()] == ["a7"]
+    assert table["and"].startswith("and 49 more 7,350 0 0 245 7,350 - 0.4 s complete")
+    assert table["all"].startswith("all 50 7,350 0 0 245 7,350 - 0.4 s incomplete")
 
 
 def test_the_comparison_finds_lies():

@@ -242,7 +242,7 @@ async def test_an_account_that_is_done_keeps_nothing_but_its_results():
     simulator, accounts = crowd(500, 2, quota=None)
     async with engine_for(simulator, active_accounts=8, limits=None) as engine:
         report = await engine.mass_cancel(accounts)
-        lanes = len(engine._routes["opinion"].lanes._lanes)
+        lanes = len(engine._desk.routes["opinion"].lanes._lanes)
 
     assert (1_000, True) == (report.cancelled, report.is_clean)
     assert lanes <= 3 * 8

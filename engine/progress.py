@@ -185,6 +185,7 @@ class Counts:
         stopped: Accounts that were stopped early.
         elapsed_s: Seconds since the call, or for as long as it took.
         least_left_s: Seconds that the limits leave no way around, for the orders that are known and not settled.
+        away: Outages that are not over.
     """
 
     tallies: Mapping[str, Tally]
@@ -192,6 +193,7 @@ class Counts:
     stopped: frozenset[str]
     elapsed_s: float
     least_left_s: float
+    away: tuple[Outage, ...] = ()
 
 
 def least_left_s(parts: Iterable[tuple[AccountCall, int]]) -> float:
@@ -238,7 +240,7 @@ class Progress:
             accounts={part.account.name: part.summarise() for part in call.parts},
             started_at=call.started_at,
             stop=self._stop,
-            outages=tuple(call.outages(call.start_s, end_s)),
+            outages=tuple(self._outages(end_s)),
             elapsed_s=end_s - call.start_s,
         )
 
@@ -252,7 +254,11 @@ class Progress:
             stopped=frozenset(part.account.name for part in self._parts if part.fault),
             elapsed_s=self.elapsed_s,
             least_left_s=least_left_s([(part, tallies[part.account.name].left) for part in busy]),
+            away=tuple(outage for outage in self._outages(anyio.current_time()) if outage.ended_s is None),
         )
+
+    def _outages(self, end_s: float) -> Iterable[Outage]:
+        return () if self._call is None else self._call.outages(self._call.start_s, end_s)
 
     @property
     def _parts(self) -> Sequence[AccountCall]:

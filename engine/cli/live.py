@@ -47,6 +47,7 @@ class Moment:
     rate_per_s: float
     elapsed_s: float
     least_left_s: float
+    away: tuple[str, ...]
     is_stopping: bool
 
     def in_short(self) -> str:
@@ -55,6 +56,8 @@ class Moment:
         words = f"{self.elapsed_s:.0f} s, {self.rate_per_s:.1f}/s, {done}"
         if self.is_stopping:
             return f"{words}, stopping"
+        if self.away:
+            return f"{words}, waiting for {' and '.join(self.away)} to answer"
         return f"{words}, {self.least_left_s:.0f} s left or more" if self.least_left_s >= 1 else words
 
     def in_words(self) -> str:
@@ -97,6 +100,7 @@ class Watch:
             rate_per_s=self._rate_per_s(elapsed_s, total.settled),
             elapsed_s=elapsed_s,
             least_left_s=max((look.least_left_s for look in looks), default=0.0),
+            away=tuple(dict.fromkeys(outage.venue for look in looks for outage in look.away)),
             is_stopping=self.is_stopping,
         )
 

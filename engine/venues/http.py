@@ -33,7 +33,7 @@ class HttpTransport:
     """The transport that the engine opens for itself.
 
     Args:
-        connections: Most connections at a time, to all venues together.
+        connections: Most connections at a time, to each venue.
         tls: Certificates to trust, or None for the system's. TLS is always verified.
     """
 
@@ -79,7 +79,10 @@ class HttpTransport:
             trace.on_connection_reuseconn.append(_wants_connection)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=self._connections, keepalive_timeout=KEEP_WARM_S, ssl=True if self._tls is None else self._tls
+                    limit=0,
+                    limit_per_host=self._connections,
+                    keepalive_timeout=KEEP_WARM_S,
+                    ssl=True if self._tls is None else self._tls,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),

@@ -242,7 +242,7 @@ async def test_an_account_that_is_done_keeps_nothing_but_its_results():
     simulator, accounts = crowd(500, 2, quota=None)
     async with engine_for(simulator, active_accounts=8, limits=None) as engine:
         report = await engine.mass_cancel(accounts)
-        lanes = len(engine._routes["opinion"].lanes._lanes)
+        lanes = len(engine._desk.routes["opinion"].lanes._lanes)
 
     assert (1_000, True) == (report.cancelled, report.is_clean)
     assert lanes <= 3 * 8
@@ -345,6 +345,17 @@ async def test_a_closed_venue_is_tried_by_one_cancel_at_a_time():
     assert 2 <= len(tried) <= 8
     assert [("polymarket", True)] == [(each.venue, each.ended_s < 75) for each in report.outages]
     assert report.elapsed_s < report.outages[0].ended_s + 8.0
+
+
+async def test_a_closed_venue_is_waited_for_until_the_deadline():
+    """With a deadline, a venue that says for a minute that it restarts is not given up after the time that holds without one."""
+    polymarket = simulated_polymarket(
+        orders=200, faults=[FaultRule(POLYMARKET_FAULTS["restart_425"], routes={"cancel_many"}, from_s=0.1, until_s=60)]
+    )
+    async with engine_for(polymarket, retry=Retry(longest_outage_s=10.0)) as engine:
+        summary = await engine.cancel_all(account_of(polymarket), Scope(where=lambda _order: True), deadline_s=120)
+
+    assert (200, True, None) == (summary.cancelled, summary.verified, summary.fault)
 
 
 async def test_a_venue_that_cannot_be_reached_at_first_is_waited_for_until_the_deadline():

@@ -1,0 +1,68 @@
+"""What somebody who looks on sees while a run is under way: counts that agree with the report, the time left, and who is away."""
+
+import anyio
+import pytest
+from support import account_of, engine_for, simulated
+
+from engine import Limits, Progress, Window
+from engine.cli.live import Watch
+from engine.core.slots import Tally
+from engine.simulator import FaultRule
+from engine.simulator.opinion import FAULTS
+
+pytestmark = pytest.mark.anyio
+
+
+async def watched(times, *, limits=None, **rules):
+    """What `Watch` shows of three accounts of forty orders at these seconds, with the report of the same moment."""
+    simulator = simulated(latency_s=0.03, **rules)
+    for number in range(3):
+        simulator.add_account(f"account-{number}", orders=40)
+    progress = Progress()
+    watch = Watch(progress)
+    looks = []
+
+    async def look_on():
+        for at_s in times:
+            await anyio.sleep_until(at_s)
+            looks.append((watch.look(), progress.report()))
+
+    options = {} if limits is None else {"limits": limits}
+    async with engine_for(simulator, **options) as engine, anyio.create_task_group() as tasks:
+        tasks.start_soon(look_on)
+        await engine.mass_cancel([account_of(simulator, f"account-{number}") for number in range(3)], progress=progress)
+    return looks
+
+
+async def test_the_counts_agree_with_the_report_at_any_moment():
+    """Cheap counts and the full report say the same of every account, before, during and after the work."""
+    for moment, report in await watched([0.01, 0.5, 1.05, 2.3, 9.0]):
+        for name, summary in report.accounts.items():
+            told = moment.accounts[name]
+            assert (told.found, told.cancelled, told.at_risk) == (summary.total, summary.cancelled, summary.at_risk)
+        assert report.cancelled == moment.total.cancelled
+        assert {name for name, summary in report.accounts.items() if summary.is_finished} == moment.done
+
+
+async def test_the_time_left_follows_from_the_limits():
+    """With ten requests a second for all, the orders that are known and left take at least a tenth of a second each."""
+    for moment, _ in await watched([3.0, 6.0, 9.0], limits=Limits(per_venue=(Window(10, 1.0),))):
+        assert moment.total.left // 10 - 1 <= moment.least_left_s <= moment.total.left / 10
+        assert "s left or more" in moment.in_short()
+
+
+async def test_who_is_away_is_said():
+    """While the venue gives no answer to anybody, the line says that the run waits for it, and not when it is back."""
+    during, after = await watched([6.0, 14.0], faults=[FaultRule(FAULTS["http_502"], from_s=1.0, until_s=12.0)])
+
+    assert ("opinion",) == during[0].away
+    assert during[0].in_short().endswith("waiting for opinion to answer")
+    assert () == after[0].away
+
+
+def test_tallies_add_up():
+    """Failed is what is done with and not cancelled; left is what is not done with; sums are by field."""
+    tally = Tally(found=10, settled=6, cancelled=5, at_risk=4)
+    tally.add(Tally(found=1, settled=1, cancelled=0, at_risk=1))
+
+    assert (11, 7, 5, 5, 2, 4) == (tally.found, tally.settled, tally.cancelled, tally.at_risk, tally.failed, tally.left)

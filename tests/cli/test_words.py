@@ -10,7 +10,7 @@ from rich.console import Console
 from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunReport, Scope, Side, largest, oldest
 from engine.cli.comparison import Rate, compare, joined
 from engine.cli.output import clean, plain
-from engine.cli.tables import print_orders, print_plan, print_report
+from engine.cli.tables import STOPPED, print_orders, print_plan, print_report
 from engine.cli.verdicts import say_ids, say_plan, say_run
 from engine.core.plan import AccountPlan, Tactic
 from engine.core.quota import Kind
@@ -305,7 +305,8 @@ def test_every_fault_has_its_word(fault):
     )
     text = shown(lambda console: print_report(console, told), width=80)
     line = next(line for line in text.splitlines() if line.startswith("market-maker "))
-    assert line.rstrip()[-11:].strip() not in ("", "verified", "stopped")
+    assert STOPPED[fault]
+    assert line.rstrip().endswith(f" {STOPPED[fault]}")
     assert len(line.rstrip()) <= 80
 
 

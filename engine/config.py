@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.quota import Allowance, Limits, Window
-from engine.core.request import Account
+from engine.core.request import MOST, Account
 from engine.errors import ConfigError
 from engine.venues import opinion, polymarket
 from engine.venues.base import Venue
@@ -464,7 +464,7 @@ def _table(where: str, value: object) -> dict[str, Any]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST
 
 
 def _is_whole(value: object) -> bool:

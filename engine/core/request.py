@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +10,9 @@ from typing import Any
 
 from engine.core.order import OpenOrder, Side
 from engine.errors import ConfigError
+
+MOST = sys.float_info.max
+"""The largest number that can be reckoned with: a whole number may be larger than any float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Account:
         if not isinstance(self.name, str) or not self.name.strip():
             raise ConfigError(f"an account needs a name that is not blank, not {self.name!r}")
         weight = self.weight
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= MOST:
             raise ConfigError(f"account {self.name!r}: weight must be a positive number, not {weight!r}")
 
 
@@ -158,7 +161,7 @@ def checked_seconds(name: str, seconds: float | None) -> float | None:
     """
     if seconds is None:
         return None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds <= 0:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= MOST:
         raise ConfigError(f"{name} must be a positive number of seconds, not {seconds!r}")
     return float(seconds)
 

@@ -265,6 +265,7 @@ SETTINGS = {
     "misspelt": ("[venue.opinion]\ntimeout = 3\n", "did you mean 'timeout_s'?"),
     "wrong kind": ('[venue.opinion]\ntimeout_s = "3"\n', "timeout_s must be a positive number of seconds"),
     "a flag for a count": ("[venue.opinion]\nrequests_per_s = true\n", "requests_per_s must be a whole number of at least 1"),
+    "beyond measure": (f"[venue.opinion]\ntimeout_s = 1{'0' * 400}\n", "timeout_s must be a positive number of seconds"),
     "zero": ("[venue.opinion]\nallowance_per_day = 0\n", "allowance_per_day must be a whole number of at least 1"),
     "unknown venue": ("[venue.opinoin]\n", "did you mean 'opinion'?"),
     "unknown table": ("[engine]\n", "unknown key 'engine'"),

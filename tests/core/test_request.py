@@ -91,12 +91,21 @@ def test_bad_scopes_and_accounts_are_refused(make):
         make()
 
 
+@pytest.mark.parametrize(
+    "weight", [0, -1, float("nan"), float("inf"), 10**400, True, "2", None], ids=lambda weight: repr(weight)[:6]
+)
+def test_bad_weights_are_refused(weight):
+    """A weight must be a positive number that can be reckoned with."""
+    with pytest.raises(ConfigError):
+        Account("a", None, weight=weight)
+
+
 def test_a_side_may_be_a_word():
     """`side="buy"` is the same as `Side.BUY`."""
     assert Side.BUY is Scope(side="BUY").side
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True, "5"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 10**400, True, "5"])
 def test_bad_seconds_are_refused(seconds):
     """A bound must be a positive, finite number."""
     with pytest.raises(ConfigError):

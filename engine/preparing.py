@@ -284,6 +284,10 @@ class Desk:
         names = set()
         if scope is not None and not isinstance(scope, Scope):
             raise ConfigError(f"scope must be a Scope, not {type(scope).__name__}")
+        for order_id in () if scope is None else scope.except_ids or ():
+            problems = [route.venue.problem_of(order_id) for route in self.routes.values()]
+            if None not in problems:
+                raise ConfigError(f"order id {order_id!r} is to be left alone, and can be no order's: {problems[0]}")
         for account in accounts:
             if not isinstance(account, Account):
                 raise ConfigError(f"an account must be an Account, not {type(account).__name__}")

@@ -556,3 +556,15 @@ async def test_answers_that_a_stop_cut_off_are_no_sign_of_an_outage():
 
     assert summary.verified
     assert {"list", "cancel"} == {request.route for request in simulator.ledger.requests}
+
+
+async def test_an_id_that_would_spare_nothing_is_refused():
+    """What is to be left alone must be able to be an order at one of the engine's venues: a misspelt id would spare nothing."""
+    opinion, polymarket = simulated(orders=1), simulated_polymarket(orders=1)
+    async with engine_for(polymarket) as engine:
+        with pytest.raises(ConfigError, match="is to be left alone, and can be no order's"):
+            await engine.cancel_all(account_of(polymarket), Scope(except_ids=["not-hex"]))
+    async with both_venues(opinion, polymarket) as engine:
+        summary = await engine.cancel_all(account_of(polymarket), Scope(except_ids=["an-id-of-opinion"]))
+
+    assert (1, True) == (summary.cancelled, summary.verified)

@@ -310,6 +310,7 @@ async def test_each_trouble_stays_where_it_is_and_is_told_once():
         (each.venue, 4.9 < each.began_s < 5.2, 25.0 < each.ended_s < 27.0) for each in report.outages
     ]
     assert {Fault.CREDENTIALS: 40, None: 101} == Counter(summary.fault_code for summary in report.accounts.values())
+    assert ["listing", "outage", "storm"] == sorted(trouble.kind for trouble in report.troubles)
     endless = report.accounts["small-1"]
     assert "keep appearing" in (endless.listing_error or "")
     assert not endless.is_clean

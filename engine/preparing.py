@@ -116,7 +116,7 @@ class Desk:
             wanted = Scope(order_ids=frozenset(slot.order_id for slot in slots))
             return slots, self._new_drain(sender, slots, wanted, known=known, proves=verify)
 
-        call = self._new_call([account], Scope(), new_work, deadline_s)
+        call = self._new_call(self.checked([account]), Scope(), new_work, deadline_s)
         call.parts[0].begin()  # what the input names is accounted for even if the call is stopped before it begins
         return call
 
@@ -138,7 +138,7 @@ class Desk:
         if priority is not None and not callable(priority):
             raise ConfigError("priority must be a function of one OpenOrder, such as `lambda order: order.notional`")
         rest_s = checked_seconds("settle_s", settle_s) or 0.0
-        accounts = list(accounts)
+        accounts = self.checked(accounts, scope)
 
         def new_work(sender: Sender, watch: Watch | None) -> tuple[Slots, Drain]:
             slots = Slots(watch=watch)
@@ -165,12 +165,11 @@ class Desk:
         settle_s: float = 0.0,
         note: Note | None = None,
     ) -> Call:
-        """A call that has been checked and not begun.
+        """A call for accounts that have been checked; it has not begun.
 
         Raises:
             ConfigError: the request cannot be used.
         """
-        self.checked(accounts, scope)
         bound_s = checked_seconds("deadline_s", deadline_s)
         run_id = uuid.uuid4().hex[:12]
         log = new_log(run_id=run_id)
@@ -275,13 +274,15 @@ class Desk:
             raise ConfigError(f"account {account.name!r} is for {name}, and this engine holds {held}")
         return self.routes[name]
 
-    def checked(self, accounts: list[Account], scope: Scope | None = None) -> list[Account]:
+    def checked(self, accounts: Iterable[Account], scope: Scope | None = None) -> list[Account]:
         """The accounts, if this engine can use them and the scope.
 
         Raises:
             ConfigError: one cannot be used, or two have the same name.
         """
-        names = set()
+        if isinstance(accounts, str) or not isinstance(accounts, Iterable):
+            raise ConfigError(f"accounts must come as a list, tuple or iterator of them, not as {type(accounts).__name__}")
+        accounts, names = list(accounts), set()
         if scope is not None and not isinstance(scope, Scope):
             raise ConfigError(f"scope must be a Scope, not {type(scope).__name__}")
         for order_id in () if scope is None else scope.except_ids or ():

@@ -245,7 +245,7 @@ class CancelEngine:
         Raises:
             ConfigError: the request cannot be used. A listing that fails is part of the plan.
         """
-        chosen = self._desk.checked(list(accounts), scope)
+        chosen = self._desk.checked(accounts, scope)
         bound_s = checked_seconds("deadline_s", deadline_s)
         plans: dict[str, AccountPlan] = {}
         waiting = iter(chosen)

@@ -569,3 +569,19 @@ async def test_an_id_that_would_spare_nothing_is_refused():
         summary = await engine.cancel_all(account_of(polymarket), Scope(except_ids=["an-id-of-opinion"]))
 
     assert (1, True) == (summary.cancelled, summary.verified)
+
+
+@pytest.mark.parametrize("accounts", [Account("alice", OpinionKey("key")), None, 5, "alice", ["alice"]], ids=repr)
+async def test_what_are_no_accounts_is_refused(accounts):
+    """One account by itself, or what is none, is a clear error of every call over many, and nothing is sent."""
+    simulator = simulated(orders=1)
+    async with engine_for(simulator) as engine:
+        with pytest.raises(ConfigError, match="account"):
+            await engine.mass_cancel(accounts)
+        with pytest.raises(ConfigError, match="account"):
+            await engine.plan(accounts)
+        with pytest.raises(ConfigError, match="account"):
+            async with engine.stream(accounts):
+                pass
+
+    assert [] == simulator.ledger.requests

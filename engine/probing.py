@@ -29,7 +29,8 @@ ENOUGH_REFUSALS = 3
 """Refusals in a row to take any request, after which a venue is taken for closed. A guess: one may be a single server's."""
 
 LONGEST_PAUSE_S = 1.0
-"""Longest wait between two looks at a silent venue. A guess: a request a second burdens nobody, and a second is soon enough."""
+"""Longest wait from one look at a silent venue to the next, unless the first one still waits for its answer. A guess: a request a
+second burdens nobody, and a second is soon enough."""
 
 LONGEST_CLOSED_PAUSE_S = 30.0
 """Longest wait between two tries at a venue that takes no requests for now. Source: docs.polymarket.com trading/matching-engine,
@@ -40,7 +41,7 @@ FIRST_CONTACT_S = 3.0
 
 LOOK_S = 1.0
 """Longest wait for the answer to the first looks: one that hangs must not hide that the venue is back. It doubles with every
-fourth look, for a venue that is there and slow. A guess."""
+tenth look, for a venue that is there and slow. A guess."""
 
 LOOKS = (Kind.READ, Kind.LIST)
 """What is asked, in turns: a venue where one of them fails for good, and another does not, is there."""
@@ -184,15 +185,15 @@ class Health:
         return min(FIRST_CONTACT_S, self._retry.longest_outage_s) if never_there else self._retry.longest_outage_s
 
     async def _look(self, absence: _Absence, look: Look) -> None:
-        absence.is_looking = True
-        timeout_s = LOOK_S * 2.0 ** min(absence.looks // 4, 10)
+        absence.is_looking, began_s = True, anyio.current_time()
+        timeout_s = LOOK_S * 2.0 ** min(absence.looks // 10, 10)
         absence.looks += 1
         try:
             await look(LOOKS[(absence.looks - 1) % len(LOOKS)], timeout_s)
             absence.is_certain |= self._absence is absence and absence.looks >= len(LOOKS)
         finally:
             absence.is_looking = False
-            absence.next_look_s = anyio.current_time() + min(LONGEST_PAUSE_S, 0.25 * 2.0 ** min(absence.looks - 1, 10))
+            absence.next_look_s = began_s + min(LONGEST_PAUSE_S, 0.25 * 2.0 ** min(absence.looks - 1, 10))
             self._move()
 
     async def _pause(self, until_s: float) -> None:

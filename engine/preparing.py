@@ -27,7 +27,7 @@ from engine.progress import AccountCall, Begun, Call
 from engine.rotating import Rota
 from engine.scheduling import Pull
 from engine.sending import Route, Sender, VenueClock
-from engine.venues.base import Transport, Venue
+from engine.venues.base import Transport, Venue, problem_everywhere
 
 Rank = Callable[[OpenOrder], Any]
 """Gives an order a rank, of any kind that sorts; None puts it last."""
@@ -124,7 +124,8 @@ class Desk:
         self,
         accounts: Iterable[Account],
         scope: Scope,
-        lists_first: bool,  # noqa: FBT001  # the callers name it
+        *,
+        lists_first: bool,
         priority: Rank | None,
         settle_s: float | None,
         deadline_s: float | None,
@@ -286,9 +287,9 @@ class Desk:
         if scope is not None and not isinstance(scope, Scope):
             raise ConfigError(f"scope must be a Scope, not {type(scope).__name__}")
         for order_id in () if scope is None else scope.except_ids or ():
-            problems = [route.venue.problem_of(order_id) for route in self.routes.values()]
-            if None not in problems:
-                raise ConfigError(f"order id {order_id!r} is to be left alone, and can be no order's: {problems[0]}")
+            problem = problem_everywhere(order_id, [route.venue for route in self.routes.values()])
+            if problem is not None:
+                raise ConfigError(f"order id {order_id!r} is to be left alone, and can be no order's: {problem}")
         for account in accounts:
             if not isinstance(account, Account):
                 raise ConfigError(f"an account must be an Account, not {type(account).__name__}")

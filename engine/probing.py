@@ -125,9 +125,10 @@ class Health:
     def _answered(self, kind: Kind) -> None:
         self._answered_s = anyio.current_time()
         self._failures = 0
-        self._refusals = 0 if kind.is_cancel or self._absence is None or not self._absence.cancels_only else self._refusals
-        if self._absence is not None and (kind.is_cancel or not self._absence.cancels_only):
-            self._end()
+        if self.blocks(kind):
+            self._end()  # what it was said not to do, it does
+        elif self._absence is None:
+            self._refusals = 0
 
     def _begin(self, came: VenueError, *, is_closed: bool, cancels_only: bool) -> None:
         now_s = anyio.current_time()
@@ -161,10 +162,10 @@ class Health:
         Returns:
             False if the venue has been away for too long to go on waiting.
         """
-        while self.blocks(kind):
-            absence, now_s = self._absence, anyio.current_time()
-            if absence is None or (not is_bounded and now_s - max(absence.began_s, since_s) >= self._patience_s(absence)):
-                return absence is None
+        while (absence := self._absence) is not None and self.blocks(kind):
+            now_s = anyio.current_time()
+            if not is_bounded and now_s - max(absence.began_s, since_s) >= self._patience_s(absence):
+                return False
             if now_s < absence.next_look_s or absence.is_looking:
                 await self._pause(math.inf if absence.is_looking else absence.next_look_s)
             elif absence.is_closed:

@@ -185,7 +185,9 @@ class CancelEngine:
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
-        call = self._desk.mass(accounts, scope, lists_first, priority, settle_s, deadline_s)
+        call = self._desk.mass(
+            accounts, scope, lists_first=lists_first, priority=priority, settle_s=settle_s, deadline_s=deadline_s
+        )
         return await self._run(call, progress or Progress())
 
     @asynccontextmanager
@@ -210,7 +212,15 @@ class CancelEngine:
         """
         progress = progress or Progress()
         results = ResultStream(progress)
-        call = self._desk.mass(accounts, scope, lists_first, priority, settle_s, deadline_s, results.note)
+        call = self._desk.mass(
+            accounts,
+            scope,
+            lists_first=lists_first,
+            priority=priority,
+            settle_s=settle_s,
+            deadline_s=deadline_s,
+            note=results.note,
+        )
         failure: Exception | None = None
 
         async def run() -> None:

@@ -18,7 +18,7 @@ from engine.config import VENUES, open_venue, read_accounts, read_settings
 from engine.core.order import Side
 from engine.core.request import Account, Scope, checked_ids, checked_seconds
 from engine.errors import ConfigError
-from engine.venues.base import Venue
+from engine.venues.base import Venue, problem_everywhere
 
 Verb = Callable[..., int]
 
@@ -196,9 +196,9 @@ def _kept(wanted: Wanted, order_ids: list[str]) -> list[str] | None:
         ConfigError: one can be no venue's.
     """
     for order_id in checked_ids(order_ids):
-        problems = [venue.problem_of(order_id) for venue in wanted.venues.values()]
-        if None not in problems:
-            raise ConfigError(f"--keep {clean(order_id, longest=80)} would keep nothing: {problems[0]}")
+        problem = problem_everywhere(order_id, wanted.venues.values())
+        if problem is not None:
+            raise ConfigError(f"--keep {clean(order_id, longest=80)} would keep nothing: {problem}")
     return order_ids or None
 
 

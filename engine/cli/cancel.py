@@ -9,7 +9,7 @@ import click
 
 from engine.cli.accounts import Wanted, account_options
 from engine.cli.output import AT_RISK, CLEAN, clean, counted, stdout_console
-from engine.cli.report_files import ReportFiles
+from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import print_document, print_result, print_verdict, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_ids
@@ -24,9 +24,7 @@ from engine.venues.base import Venue
 @click.argument("order_ids", metavar="ID...", nargs=-1, required=True)
 @account_options
 @click.option("--verify", is_flag=True, help="List the open orders afterwards, and take up again what is still there.")
-@click.option(
-    "--report", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Write the report there, as JSON and as CSV."
-)
+@report_option
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; sends nothing at all.")
 @click.option("-y", "--yes", is_flag=True, help="Accepted and not needed: ids are chosen already.")
 def cancel(

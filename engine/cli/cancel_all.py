@@ -10,8 +10,8 @@ import click
 
 from engine.cli.accounts import Wanted, account_options, in_words, scope_options
 from engine.cli.guard import Guard, confirm, guard_options, say_excesses
-from engine.cli.output import AT_RISK, CLEAN, clean, stdout_console
-from engine.cli.report_files import ReportFiles
+from engine.cli.output import AT_RISK, CLEAN, can_ask, clean, stdout_console
+from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import check_plan, print_document, print_result, print_verdict, run
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_plan, say_run
@@ -35,9 +35,7 @@ from engine.run import CancelEngine
     "--settle", metavar="SECONDS", type=float, help="List again after so long, for orders that were still on their way."
 )
 @guard_options
-@click.option(
-    "--report", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Write the report there, as JSON and as CSV."
-)
+@report_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done; sends listings, and no cancel.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask first; needed without a terminal. Lifts no --max option.")
 def cancel_all(  # one for each option
@@ -121,7 +119,7 @@ def _confirm(wanted: Wanted, scope: Scope) -> None:
     Raises:
         ConfigError: the answer is not yes, or nobody is there to give one.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise ConfigError("there is no terminal to ask for confirmation; add --yes to cancel without being asked")
     question = f"Cancel every {in_words(scope, in_full=True)} of {wanted.touched}? [y/N] "
     click.echo(clean(question) + " ", nl=False, err=True)

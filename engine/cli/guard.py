@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from engine.cli.output import counted, print_sentence, stderr_console
+from engine.cli.output import can_ask, counted, print_sentence, stderr_console
 from engine.core.order import OpenOrder
 from engine.core.plan import Plan
 from engine.errors import ConfigError
@@ -94,8 +94,7 @@ def most_worth(order: OpenOrder) -> Decimal | None:
     """What the order rests for; without a price, what it could at the most, since a share pays 1. None where that is unknown."""
     if order.size is None:
         return None
-    rests = order.size - (order.filled or Decimal(0))
-    worth = rests if order.price is None else rests * order.price
+    worth = order.size - (order.filled or Decimal(0)) if order.notional is None else order.notional
     return worth if worth >= 0 else None
 
 
@@ -117,7 +116,7 @@ def confirm(excesses: Sequence[Excess], *, touched: str, show: Callable[[], None
     """
     if not excesses:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise ConfigError(
             f"{say_excesses(excesses)} ({touched}); nothing was cancelled. Raise the limit, or confirm the number at a terminal; "
             "--yes does not confirm it"

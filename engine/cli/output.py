@@ -44,6 +44,11 @@ def stderr_console() -> Console:
     return _Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
+def can_ask() -> bool:
+    """Whether somebody sits at a terminal who can be asked, on stderr, so that stdout stays clean."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def is_screen(console: Console) -> bool:
     """Whether somebody looks at a terminal that can redraw itself; forced colours in a file do not make it one."""
     return console.file.isatty() and not console.is_dumb_terminal

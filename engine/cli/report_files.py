@@ -24,6 +24,12 @@ LONGEST_NAME = 80
 """Most characters of a run's id that name its files; the engine's own ids have 12. A guess: file systems take 255 bytes."""
 
 
+report_option = click.option(
+    "--report", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Write the report there, as JSON and as CSV."
+)
+"""Gives a verb `--report`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
     """A directory that takes the reports of runs.

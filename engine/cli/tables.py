@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -114,19 +113,16 @@ def _is_fine(summary: CancelSummary) -> bool:
 
 
 def _counts(group: Sequence[CancelSummary]) -> list[RenderableType]:
-    counted_in: Counter[Outcome] = Counter()
-    for summary in group:
-        counted_in.update(summary.by_outcome)
-    by_outcome = {outcome: counted_in[outcome] for outcome in Outcome if counted_in[outcome]}
-    at_risk = sum(count for outcome, count in by_outcome.items() if outcome.may_be_live)
+    whole = RunReport(run_id="", accounts={summary.account: summary for summary in group})
+    by_outcome = whole.by_outcome
     failed = [f"{count:,} {WORDS[outcome]}" for outcome, count in by_outcome.items() if not outcome.is_success]
     return [
-        f"{sum(by_outcome.values()):,}",
+        f"{whole.total:,}",
         f"{by_outcome.get(Outcome.CANCELLED, 0):,}",
         f"{by_outcome.get(Outcome.ALREADY_CANCELLED, 0):,}",
         Text("\n".join(failed) or "0"),
         # Where nobody could look, that nothing is known to be at risk is no good news.
-        Text(f"{at_risk:,}", style=BAD if at_risk else GOOD if all(each.listing_complete for each in group) else ""),
+        Text(f"{whole.at_risk:,}", style=BAD if whole.at_risk else GOOD if whole.listing_complete else ""),
     ]
 
 

@@ -6,7 +6,6 @@ results it has been changed since, and is not believed.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import OrderResult, Outcome
 from engine.core.report import SCHEMA, RunReport
-from engine.core.request import Belongs
+from engine.core.request import Belongs, counted_by
 from engine.core.summary import CancelSummary, Fault, Outage
 from engine.errors import ConfigError
 
@@ -136,7 +135,7 @@ def _check_sums(fields: _Fields, whole: RunReport | CancelSummary) -> None:
     }
     for name, sum_of in counts.items():
         _check(fields, name, fields.of(name, _count), sum_of)
-    left = whole.left if isinstance(whole, RunReport) else Counter(whole.left.values())
+    left = whole.left if isinstance(whole, RunReport) else counted_by(whole.left.values())
     _check(fields, "by_outcome", fields.raw("by_outcome"), {outcome.value: count for outcome, count in whole.by_outcome.items()})
     _check(fields, "left", fields.raw("left"), {reason.value: count for reason, count in left.items()})
     _check(fields, "listing_complete", fields.of("listing_complete", _flag), whole.listing_complete)

@@ -16,7 +16,7 @@ from typing import Any
 from engine.core.order import OpenOrder
 from engine.core.outcome import rounded
 from engine.core.quota import Kind, Limits, Tier
-from engine.core.request import Belongs
+from engine.core.request import Belongs, counted_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,14 +217,13 @@ class AccountPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """The plan of this account as plain values."""
-        by_reason = Counter(self.left.values())
         return {
             "account": self.account,
             "venue": self.venue,
             "total": len(self.orders),
             "order_ids": [order.order_id for order in self.orders],
             "notional": str(self.notional),
-            "left": {reason.value: by_reason[reason] for reason in Belongs if by_reason[reason]},
+            "left": {reason.value: count for reason, count in counted_by(self.left.values()).items()},
             "listing_complete": self.listing_complete,
             "listing_error": self.listing_error,
             "requests": self.requests,

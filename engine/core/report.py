@@ -11,7 +11,7 @@ from typing import Any
 from engine.core.measures import CurvePoint, Exposure, Percentiles, Times, exposure, times_of
 from engine.core.outcome import OrderResult, Outcome, rounded
 from engine.core.reasons import Reason, group_reasons
-from engine.core.request import Belongs
+from engine.core.request import Belongs, counted_by
 from engine.core.summary import CancelSummary, Outage
 from engine.core.troubles import Trouble, troubles_of
 
@@ -155,10 +155,7 @@ class RunReport:
     @property
     def left(self) -> dict[Belongs, int]:
         """How many listed orders were not touched, by the reason."""
-        counted: Counter[Belongs] = Counter()
-        for summary in self.accounts.values():
-            counted.update(summary.left.values())
-        return {reason: counted[reason] for reason in Belongs if counted[reason]}
+        return counted_by(reason for summary in self.accounts.values() for reason in summary.left.values())
 
     @property
     def unverified(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -59,6 +60,12 @@ class Belongs(StrEnum):
 def _as_is(order_ids: Any) -> Container[str]:
     ids: Container[str] = order_ids
     return ids
+
+
+def counted_by(reasons: Iterable[Belongs]) -> dict[Belongs, int]:
+    """How often each reason stands there; reasons that do not are left out."""
+    counted = Counter(reasons)
+    return {reason: counted[reason] for reason in Belongs if counted[reason]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.core.outcome import OrderResult, Outcome, rounded
-from engine.core.request import Belongs
+from engine.core.request import Belongs, counted_by
 
 
 class Fault(StrEnum):
@@ -139,7 +139,6 @@ class CancelSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """The documented Opinion result (`total_orders`, `cancelled`, `failed`, `results`), with our own keys beside it."""
-        by_reason = Counter(self.left.values())
         return {
             "total_orders": self.total,
             "cancelled": self.cancelled,
@@ -156,7 +155,7 @@ class CancelSummary:
             "fault": self.fault,
             "fault_code": None if self.fault_code is None else self.fault_code.value,
             "is_finished": self.is_finished,
-            "left": {reason.value: by_reason[reason] for reason in Belongs if by_reason[reason]},
+            "left": {reason.value: count for reason, count in counted_by(self.left.values()).items()},
             "left_orders": {order_id: why.value for order_id, why in self.left.items()},
             "is_uncounted": self.is_uncounted,
             "locked_out_s": rounded(self.locked_out_s),

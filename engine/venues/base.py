@@ -10,7 +10,7 @@ Rules that every venue follows:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -170,3 +170,9 @@ class Venue(Protocol):
     def read_tier(self, answer: HttpAnswer) -> str | None:
         """That tier, in lower case, None where the answer names none that is known; or a `VenueError`."""
         ...
+
+
+def problem_everywhere(order_id: str, venues: Iterable[Venue]) -> str | None:
+    """Why this can be an order id at none of these venues, so that to leave it alone would spare nothing; None where it can."""
+    problems = [venue.problem_of(order_id) for venue in venues]
+    return None if None in problems else problems[0]

@@ -301,3 +301,16 @@ def terminal():
     yield start
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def csv_file(tmp_path):
+    """Write a CSV file of accounts that only its owner can read."""
+
+    def write(text, *, name="mine.csv", mode=0o600):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(mode)
+        return path
+
+    return write

@@ -10,19 +10,6 @@ HEADER = "name,venue,api_key,address,secret,passphrase,weight\n"
 ADDRESS = "0x" + "A1" * 20
 
 
-@pytest.fixture
-def csv_file(tmp_path):
-    """Write a CSV file of accounts that only its owner can read."""
-
-    def write(text, *, name="mine.csv", mode=0o600):
-        path = tmp_path / name
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        path.chmod(mode)
-        return path
-
-    return write
-
-
 # --- several venues
 
 
@@ -157,6 +144,22 @@ BAD_CSV = {
     "a weight that is no number": (f"name,venue,api_key,weight\nalice,opinion,{KEY},nan\n", "weight must be a positive number"),
     "no UTF-8": (b"name,venue,api_key\n\xff,,\n", "not UTF-8 text (line 2)"),
     "TOML": (f'[[account]]\nname = "alice"\napi_key = "{KEY}"\n', "line 1: column 1 of the header"),
+    "nothing at all": ("", "no accounts in it"),
+    "a header alone": (HEADER, "no accounts in it"),
+    "a line without a header": (f"alice,opinion,{KEY}\n", "column 1 of the header is none of name, venue"),
+    "a column twice": (f"name,name,api_key\na,b,{KEY}\n", "each column once"),
+    "no name column": (f"venue,api_key\nopinion,{KEY}\n", "name among them"),
+    "a cell more than the header": (f"name,venue,api_key\na,opinion,{KEY},x\n", "line 2: has 4 cells, and the header has 3"),
+    "a cell missing": ("name,venue,api_key\na,opinion\n", "line 2: has 2 cells"),
+    "a blank key": ("name,venue,api_key\na,opinion,\n", "account 'a' has no api_key"),
+    "twins": (f"name,venue,api_key\na,opinion,{KEY}\na,opinion,{KEY}x\n", "two accounts are named 'a'"),
+    "an unknown venue": (
+        f"name,venue,api_key\na,opinoin,{KEY}\n",
+        "line 2 ('a'): unknown venue 'opinoin'; did you mean 'opinion'",
+    ),
+    "a weight that is none": (f"name,venue,api_key,weight\na,opinion,{KEY},much\n", "weight must be a positive number"),
+    "a quote that never ends": (f'name,venue,api_key\n"a,opinion,{KEY}\n', "is not valid CSV"),
+    "bytes that are no text": (b"name,venue,api_key\na,opinion,\xff\n", "not UTF-8"),
 }
 
 

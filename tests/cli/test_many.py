@@ -12,20 +12,6 @@ import pytest
 from engine import RunReport
 
 KEY = "K9secretK9secretK9"
-HEADER = "name,venue,api_key,address,secret,passphrase,weight\n"
-
-
-@pytest.fixture
-def table(tmp_path):
-    """Write a table of accounts that only its owner can read."""
-
-    def write(text, mode=0o600):
-        path = tmp_path / "Mine.CSV"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        path.chmod(mode)
-        return path
-
-    return write
 
 
 def as_table(venue):
@@ -44,80 +30,51 @@ def addresses(tmp_path, *venues):
 # --- several venues, and accounts from a table
 
 
-def test_two_venues_are_one_job(cli, simulate, table, tmp_path):
+def test_two_venues_are_one_job(cli, simulate, csv_file, tmp_path):
     """Without --venue every account of the file is used, each at its own venue, in one report."""
     here, there = simulate("--accounts", 2, "--orders", 8), simulate("--venue", "polymarket", "--accounts", 2, "--orders", 30)
     text = as_table(here).replace("account-", "here-") + "\n" + as_table(there).split("\n", 1)[1]
-    ran = cli("cancel-all", "--accounts", table(text), "--config", addresses(tmp_path, here, there), "--yes", "--json")
+    ran = cli("cancel-all", "--accounts", csv_file(text), "--config", addresses(tmp_path, here, there), "--yes", "--json")
     assert (ran.code, ran.err) == (0, "")
     assert (ran.document["cancelled"], ran.document["at_risk"]) == (76, 0)
     assert [each["venue"] for each in ran.document["accounts"].values()] == ["opinion", "opinion", "polymarket", "polymarket"]
-    shown = cli("cancel-all", "--accounts", table(text), "--config", addresses(tmp_path, here, there), "--yes")
+    shown = cli("cancel-all", "--accounts", csv_file(text), "--config", addresses(tmp_path, here, there), "--yes")
     assert shown.code == 0
     assert "polymarket" in shown.out
 
 
-def test_a_builder_job_over_two_venues_is_refused(cli, simulate, table):
+def test_a_builder_job_over_two_venues_is_refused(cli, simulate, csv_file):
     """--builder is one venue's, so it needs --venue where the accounts are for two."""
     here, there = simulate("--orders", 1), simulate("--venue", "polymarket", "--orders", 1)
     text = as_table(here).replace("account-", "here-") + "\n" + as_table(there).split("\n", 1)[1]
-    ran = cli("cancel-all", "--accounts", table(text), "--builder", "--yes")
+    ran = cli("cancel-all", "--accounts", csv_file(text), "--builder", "--yes")
     assert (ran.code, ran.out) == (2, "")
     assert "--builder is one venue's" in ran.line
 
 
-def test_a_condition_of_one_venue_is_refused_for_the_other(cli, simulate, table, tmp_path):
+def test_a_condition_of_one_venue_is_refused_for_the_other(cli, simulate, csv_file, tmp_path):
     """What one of the venues cannot use is refused before anything is sent, with the account that it is wrong for."""
     here, there = simulate("--orders", 1), simulate("--venue", "polymarket", "--orders", 1)
     text = as_table(here).replace("account-", "here-") + "\n" + as_table(there).split("\n", 1)[1]
     settings = addresses(tmp_path, here, there)
-    ran = cli("cancel-all", "--accounts", table(text), "--config", settings, "--asset", "yes", "--yes")
+    ran = cli("cancel-all", "--accounts", csv_file(text), "--config", settings, "--asset", "yes", "--yes")
     assert (ran.code, ran.out) == (2, "")
     assert "account 'account-1', for polymarket" in ran.line
 
 
-BAD_TABLES = {
-    "empty": ("", "no accounts in it"),
-    "a header alone": (HEADER, "no accounts in it"),
-    "no header": (f"alice,opinion,{KEY}\n", "column 1 of the header is none of name, venue"),
-    "a column twice": (f"name,name,api_key\na,b,{KEY}\n", "each column once"),
-    "no name column": (f"venue,api_key\nopinion,{KEY}\n", "name among them"),
-    "a cell too many": (f"name,venue,api_key\na,opinion,{KEY},x\n", "line 2: has 4 cells, and the header has 3"),
-    "a cell missing": ("name,venue,api_key\na,opinion\n", "line 2: has 2 cells"),
-    "a blank key": ("name,venue,api_key\na,opinion,\n", "account 'a' has no api_key"),
-    "twins": (f"name,venue,api_key\na,opinion,{KEY}\na,opinion,{KEY}x\n", "two accounts are named 'a'"),
-    "an unknown venue": (
-        f"name,venue,api_key\na,opinoin,{KEY}\n",
-        "line 2 ('a'): unknown venue 'opinoin'; did you mean 'opinion'",
-    ),
-    "a weight that is none": (f"name,venue,api_key,weight\na,opinion,{KEY},much\n", "weight must be a positive number"),
-    "a quote that never ends": (f'name,venue,api_key\n"a,opinion,{KEY}\n', "is not valid CSV"),
-    "no UTF-8": (b"name,venue,api_key\na,opinion,\xff\n", "not UTF-8"),
-}
-
-
-@pytest.mark.parametrize(("text", "hint"), BAD_TABLES.values(), ids=BAD_TABLES)
-def test_a_bad_table_is_one_line(cli, table, text, hint):
-    """A table of accounts that cannot be used is one line that says where, without any key."""
-    ran = cli("orders", "--accounts", table(text))
-    assert (ran.code, ran.out) == (2, "")
-    assert hint in ran.line
-    assert KEY not in ran.err
-
-
-def test_a_table_with_keys_is_for_its_owner_alone(cli, table):
+def test_a_table_with_keys_is_for_its_owner_alone(cli, csv_file):
     """As with a TOML file, a key in a file that others may read is refused; a reference is not."""
-    ran = cli("orders", "--accounts", table(f"name,venue,api_key\na,opinion,{KEY}\n", mode=0o644))
+    ran = cli("orders", "--accounts", csv_file(f"name,venue,api_key\na,opinion,{KEY}\n", mode=0o644))
     assert "chmod 600" in ran.line
-    ran = cli("orders", "--accounts", table("name,venue,api_key\na,opinion,env:NOT_SET\n", mode=0o644))
+    ran = cli("orders", "--accounts", csv_file("name,venue,api_key\na,opinion,env:NOT_SET\n", mode=0o644))
     assert "the environment variable NOT_SET is not set" in ran.line
 
 
-def test_blank_lines_spaces_and_a_byte_order_mark_are_no_trouble(cli, simulate, table):
+def test_blank_lines_spaces_and_a_byte_order_mark_are_no_trouble(cli, simulate, csv_file):
     """What spreadsheets write is read."""
     venue = simulate("--orders", 2, "--no-limits")
     text = "\ufeffname, venue ,api_key,weight\r\n\r\n account-1 ,opinion, " + venue.keys[0] + " ,2.5\r\n,,,\r\n"
-    ran = cli("orders", "--accounts", table(text), "--base-url", venue.base_url, "--json")
+    ran = cli("orders", "--accounts", csv_file(text, name="Mine.CSV"), "--base-url", venue.base_url, "--json")
     assert (ran.code, ran.document["total"]) == (0, 2)
 
 

@@ -253,6 +253,14 @@ class PolymarketSimulator(SimulatedVenue):
         """HTTP 429 without a word; the purses say more."""
         return error_reply(429, "Too Many Requests")
 
+    def acknowledged(self, ask: Ask, reply: Reply) -> tuple[str, ...]:
+        """The ids in `canceled`."""
+        if ask.route not in CANCELS or not 200 <= reply.status < 300:
+            return ()
+        value = reply.visible_json
+        named = value.get("canceled") if isinstance(value, dict) else None
+        return tuple(each.lower() for each in named if isinstance(each, str)) if isinstance(named, list) else ()
+
     def understand(self, request: WireRequest, ask: Ask) -> Ask:
         """Find route, owner, orders and page; a dead key still has its owner."""
         owner = self._keys.owner(request.headers.get("poly_api_key"))

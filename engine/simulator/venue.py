@@ -84,6 +84,10 @@ class SimulatedVenue(ABC):
         """Let an order of the account appear, as the market would; returns its id."""
 
     @abstractmethod
+    def revoke_key(self, name: str) -> None:
+        """Let the account's present key die at once."""
+
+    @abstractmethod
     def first_listed(self, account_name: str) -> str | None:
         """The open order at the top of the account's listing, or None."""
 

@@ -11,7 +11,7 @@ from engine.core.outcome import Verdict
 from engine.core.quota import Feedback, Kind, Limits
 from engine.core.request import Account, Belongs, Scope, checked_seconds
 from engine.errors import ConfigError
-from engine.venues.base import HttpAnswer, HttpRequest, Transport
+from engine.venues.base import HttpAnswer, HttpRequest, MassWord, Transport
 from engine.venues.opinion import keys, wire
 from engine.venues.opinion.limits import PUBLISHED, UNLIMITED
 
@@ -181,7 +181,7 @@ class Opinion:
         """Never asked for, because `mass_cancels` names none."""
         raise AssertionError("Opinion has no mass cancel")
 
-    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> Mapping[str, Verdict]:
+    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> MassWord:
         """Never asked for, because `mass_cancels` names none."""
         raise AssertionError("Opinion has no mass cancel")
 

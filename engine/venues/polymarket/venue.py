@@ -12,7 +12,7 @@ from engine.core.outcome import Verdict
 from engine.core.quota import Feedback, Kind, Limits
 from engine.core.request import Account, Belongs, Scope, checked_seconds
 from engine.errors import ConfigError
-from engine.venues.base import HttpAnswer, HttpRequest
+from engine.venues.base import HttpAnswer, HttpRequest, MassWord
 from engine.venues.polymarket import wire
 from engine.venues.polymarket.limits import PUBLISHED, TIERS, UNLIMITED
 from engine.venues.polymarket.signing import PRODUCTION, PolymarketKey
@@ -153,7 +153,7 @@ class Polymarket:
             return wire.cancel_all_request(self.base_url, key, wall_s=wall_s)
         return wire.cancel_market_request(self.base_url, key, market=market, asset=self._asset(scope), wall_s=wall_s)
 
-    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> Mapping[str, Verdict]:
+    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> MassWord:
         """The word on every order that the answer mentions, or a `VenueError`."""
         return wire.read_mass(answer, wall_s=wall_s)
 

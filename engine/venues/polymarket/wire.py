@@ -43,7 +43,7 @@ from engine.errors import (
     WireError,
 )
 from engine.venues import decoding
-from engine.venues.base import HttpAnswer, HttpRequest
+from engine.venues.base import HttpAnswer, HttpRequest, MassWord
 from engine.venues.decoding import (
     json_object,
     json_value,
@@ -251,22 +251,22 @@ def read_cancel(answer: HttpAnswer, order_ids: Sequence[str], *, wall_s: float) 
     Raises:
         VenueError: as `_require_good`; a `WireError` also for an answer without the documented shape.
     """
-    canceled, refused = _cancel_result(answer, wall_s=wall_s)
+    canceled, refused, _ = _cancel_result(answer, wall_s=wall_s)
     return {order_id: _verdict(order_id, canceled, refused) for order_id in order_ids}
 
 
-def read_mass(answer: HttpAnswer, *, wall_s: float) -> dict[str, Verdict]:
+def read_mass(answer: HttpAnswer, *, wall_s: float) -> MassWord:
     """The venue's word on every order that the answer mentions, by plain id.
 
     Raises:
         VenueError: as `read_cancel`.
     """
-    canceled, refused = _cancel_result(answer, wall_s=wall_s)
-    return {plain: _verdict(plain, canceled, refused) for plain in canceled | refused}
+    canceled, refused, is_whole = _cancel_result(answer, wall_s=wall_s)
+    return MassWord({plain: _verdict(plain, canceled, refused) for plain in canceled | refused}, is_whole)
 
 
-def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, None], dict[str, str | None]]:
-    """What was cancelled, in the venue's order, and what was not, with its reason where it gave one; all by plain id.
+def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, None], dict[str, str | None], bool]:
+    """What was cancelled, in the venue's order; what was not, with the reason given; whether the former could all be read.
 
     Readable is an object that has at least one of the two documented collections. The other may be null, missing or an empty
     one of another type: that takes an acknowledgement away, and never adds one. `notCanceled` is read like `not_canceled`, as
@@ -285,7 +285,8 @@ def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, None
         for order_id in _ids(list(reasons)):
             plain, reason = plain_id(order_id), words(reasons[order_id]) or None
             refused[plain] = reason if refused.get(plain, reason) == reason else None  # two different reasons are none
-    return dict.fromkeys(map(plain_id, _ids(canceled))), refused
+    done = _ids(canceled)
+    return dict.fromkeys(map(plain_id, done)), refused, isinstance(canceled, list) and len(done) == len(canceled)
 
 
 def _ids(collection: object) -> list[str]:

@@ -88,7 +88,6 @@ class HttpTransport:
         if self._session is None:
             trace = aiohttp.TraceConfig(trace_config_ctx_factory=_of_request)  # type: ignore[arg-type]  # any factory serves
             trace.on_request_headers_sent.append(_headers_sent)
-            trace.on_connection_queued_start.append(_wants_connection)
             trace.on_connection_create_start.append(_wants_connection)
             trace.on_connection_reuseconn.append(_wants_connection)
             self._session = aiohttp.ClientSession(

@@ -427,36 +427,6 @@ async def test_a_kept_connection_that_ends_under_a_request_is_no_reason_to_send_
         assert len(server.requests) <= 2
 
 
-async def test_a_lost_request_does_not_wait_in_line_to_be_told():
-    """When all connections are taken, a request that broke says so at once, instead of queueing for a second connection."""
-
-    async def script(peer):
-        await peer.request()
-        await peer.say(answer(BODY))
-        await peer.request()
-        peer.close()
-
-    async def stalled(peer):
-        await peer.request()
-        await peer.stall()
-
-    async with rough_server(lambda peer: script(peer) if peer.number == 1 else stalled(peer)) as server:
-        transport = HttpTransport(connections=1)
-        assert (200, BODY) == await fate(transport, request_to(server))
-        fates = []
-
-        async def ask(timeout_s):
-            fates.append(await fate(transport, request_to(server, method="DELETE"), timeout_s=timeout_s))
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(ask, 1.0)
-            await asyncio.sleep(0)
-            group.start_soon(ask, 0.3)
-        await transport.aclose()
-
-    assert [("broken", True), ("timeout", True)] == fates
-
-
 @pytest.mark.parametrize("at", [0, 10, 40, 70])
 async def test_giving_up_leaves_no_half_read_connection_behind(at):
     """The rest of an answer that was given up is never read by the next request, though it comes a moment later."""

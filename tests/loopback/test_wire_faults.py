@@ -10,103 +10,35 @@ import threading
 import time
 import tracemalloc
 import zlib
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 
 import anyio
 import pytest
-from loopback.rough_server import HONEST, answer, rough_server
+from loopback.rough_server import (
+    AT_ONCE_S,
+    CLOSE,
+    HONEST,
+    RESET,
+    SHORT_S,
+    SOON,
+    STALL,
+    answer,
+    fate,
+    repeats,
+    request_to,
+    rough_server,
+    says,
+    under_fire,
+)
 
-from engine import TransportError
 from engine.venues.base import HttpRequest
 from engine.venues.http import MOST_BYTES, HttpTransport
 
 pytestmark = pytest.mark.anyio
 
-AT_ONCE_S = 2.0
-"""What ends by itself ends long before this."""
-
-SHORT_S = 0.1
-"""The patience with what never ends."""
-
-RESET, CLOSE, STALL, SOON = object(), object(), object(), object()
-
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 BODY = b'{"errno":0,"result":{"result":true}}'
-
-
-def request_to(server, *, method="POST", path="order", body=None, scheme="http"):
-    """A request with a key, to this server."""
-    body = b'{"orderId":"1"}' if body is None and method == "POST" else body
-    url = f"{scheme}://127.0.0.1:{server.port}/{path}"
-    return HttpRequest(method=method, url=url, headers={"apikey": "secret-key"}, body=body)
-
-
-async def fate(transport, request, *, timeout_s=AT_ONCE_S):
-    """What becomes of a request: status and body, or code and whether it may have arrived."""
-    left, lost = [], None
-    try:
-        with anyio.move_on_after(timeout_s):
-            got = await transport.send(request, on_sent=lambda: left.append(True))
-            assert [True] == left
-            return got.status, got.body
-    except TransportError as error:
-        lost = error
-    if lost is None:
-        return "timeout", bool(left)
-    assert bool(left) == lost.sent
-    return lost.code, lost.sent
-
-
-@asynccontextmanager
-async def under_fire(script, *, connections=256, **options):
-    """A server whose first connection has this script, and a transport that must work afterwards and leave nothing behind."""
-
-    async def first(peer):
-        if peer.number == 1:
-            await script(peer)
-
-    before = asyncio.all_tasks()
-    async with rough_server(first) as server:
-        transport = HttpTransport(connections=connections, **options)
-        try:
-            yield server, transport
-            assert (200, HONEST) == await fate(transport, request_to(server))
-        finally:
-            await transport.aclose()
-        assert await server.are_gone()
-    assert before == asyncio.all_tasks()
-
-
-def says(*parts, reads="request"):
-    """A script that reads so much, and then does these parts in turn."""
-
-    async def script(peer):
-        await {"request": peer.request, "head": peer.head, "nothing": lambda: asyncio.sleep(0)}[reads]()
-        for part in parts:
-            if part is RESET:
-                peer.reset()
-            elif part is CLOSE:
-                peer.close()
-            elif part is STALL:
-                await peer.stall()
-            elif part is SOON:
-                await asyncio.sleep(0.01)
-            else:
-                await peer.say(part)
-
-    return script
-
-
-def repeats(begin, again):
-    """A script that says the first once, and the second without an end."""
-
-    async def script(peer):
-        await peer.request()
-        await peer.say(begin)
-        await peer.repeat(again)
-
-    return script
 
 
 BROKEN = {

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, cast
 from weakref import WeakSet
 
@@ -59,6 +60,7 @@ class HttpTransport:
     async def send(self, request: HttpRequest, *, on_sent: Callable[[], None]) -> HttpAnswer:
         """Send the request and read the whole answer. See `Transport.send`."""
         way = _OneWay(on_sent)
+        token = _WAY.set(way)
         try:
             async with self._open().request(
                 request.method,
@@ -66,7 +68,6 @@ class HttpTransport:
                 headers=request.headers,
                 data=request.body,
                 allow_redirects=False,
-                trace_request_ctx=way,
             ) as response:
                 return HttpAnswer(
                     status=response.status,
@@ -77,6 +78,8 @@ class HttpTransport:
             raise
         except Exception as error:  # whatever a broken answer makes the client raise
             raise _mapped(error, request, sent=way.has_left) from error
+        finally:
+            _WAY.reset(token)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -86,10 +89,8 @@ class HttpTransport:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            trace = aiohttp.TraceConfig(trace_config_ctx_factory=_of_request)  # type: ignore[arg-type]  # any factory serves
+            trace = aiohttp.TraceConfig()
             trace.on_request_headers_sent.append(_headers_sent)
-            trace.on_connection_create_start.append(_wants_connection)
-            trace.on_connection_reuseconn.append(_wants_connection)
             self._session = aiohttp.ClientSession(
                 connector=_CleanConnector(
                     limit=0,
@@ -105,8 +106,28 @@ class HttpTransport:
         return self._session
 
 
+class _OneWay:
+    """The way of one request: the call to make when it leaves, and whether it has."""
+
+    __slots__ = ("has_left", "on_sent")
+
+    def __init__(self, on_sent: Callable[[], None]) -> None:
+        self.on_sent = on_sent
+        self.has_left = False
+
+
+_WAY: ContextVar[_OneWay] = ContextVar("way")
+"""Of the request that the running task sends: aiohttp hands nothing of ours on to its connector."""
+
+
+async def _headers_sent(_session: aiohttp.ClientSession, _context: object, _params: object) -> None:
+    way = _WAY.get()
+    way.has_left = True
+    way.on_sent()
+
+
 class _CleanConnector(aiohttp.TCPConnector):
-    """Hands out no connection on which something came unasked, or which the other side has closed."""
+    """Hands out one connection for each request, and none on which something came unasked or which the other side has closed."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -121,8 +142,10 @@ class _CleanConnector(aiohttp.TCPConnector):
         """See `aiohttp.BaseConnector.connect`.
 
         Raises:
-            TransportError: not even a new connection is clean.
+            TransportError: the request has left already, or not even a new connection is clean.
         """
+        if _WAY.get().has_left:
+            raise TransportError("the kept connection broke before the answer was complete", sent=True, code="broken")
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = cast(ResponseHandler, connection.protocol)  # a connection has one for as long as it is held
@@ -144,30 +167,6 @@ async def _is_clean(connection: Connection, protocol: ResponseHandler) -> bool:
         connection.close()
         raise
     return protocol.is_connected() and not protocol.should_close
-
-
-class _OneWay:
-    """What aiohttp carries along with one request: the call to make when it leaves, and whether it has."""
-
-    __slots__ = ("has_left", "on_sent")
-
-    def __init__(self, on_sent: Callable[[], None]) -> None:
-        self.on_sent = on_sent
-        self.has_left = False
-
-
-def _of_request(trace_request_ctx: Any) -> Any:
-    return trace_request_ctx
-
-
-async def _headers_sent(_session: aiohttp.ClientSession, way: Any, _params: Any) -> None:
-    way.has_left = True
-    way.on_sent()
-
-
-async def _wants_connection(_session: aiohttp.ClientSession, way: Any, _params: Any) -> None:
-    if way.has_left:
-        raise TransportError("the kept connection broke before the answer was complete", sent=True, code="broken")
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:

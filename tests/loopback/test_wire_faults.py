@@ -359,6 +359,31 @@ async def test_a_kept_connection_that_ends_under_a_request_is_no_reason_to_send_
         assert len(server.requests) <= 2
 
 
+@pytest.mark.parametrize("method", ["POST", "DELETE", "GET"])
+async def test_a_kept_connection_that_ends_leaves_the_others_alone(method):
+    """A connection that rests beside the one that broke is used for the next request, and let go in the end."""
+    both = asyncio.Barrier(2)
+
+    async def script(peer):
+        await peer.request()
+        await both.wait()
+        await peer.say(answer(BODY))
+        await peer.request()
+        await says(*([CLOSE] if peer.number == 1 else [answer(BODY)]), reads="nothing")(peer)
+
+    async with rough_server(script) as server:
+        transport = HttpTransport()
+        async with anyio.create_task_group() as group:
+            for _ in range(2):
+                group.start_soon(fate, transport, request_to(server))
+        fates = [await fate(transport, request_to(server, method=method)) for _ in range(2)]
+        await transport.aclose()
+        assert await server.are_gone()
+
+    assert {("broken", True), (200, BODY)} == set(fates)
+    assert (2, 4) == (server.connections, len(server.requests))
+
+
 @pytest.mark.parametrize("at", [0, 10, 40, 70])
 async def test_giving_up_leaves_no_half_read_connection_behind(at):
     """The rest of an answer that was given up is never read by the next request, though it comes a moment later."""

@@ -144,8 +144,9 @@ class _CleanConnector(aiohttp.TCPConnector):
         Raises:
             TransportError: the request has left already, or not even a new connection is clean.
         """
+        host = req.url.authority
         if _WAY.get().has_left:
-            raise TransportError("the kept connection broke before the answer was complete", sent=True, code="broken")
+            raise TransportError(f"the connection to {host} broke before the answer was complete", sent=True, code="broken")
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = cast(ResponseHandler, connection.protocol)  # a connection has one for as long as it is held
@@ -155,7 +156,6 @@ class _CleanConnector(aiohttp.TCPConnector):
             is_new = protocol not in self._used
             connection.close()
             if is_new:
-                host = req.url.authority
                 raise TransportError(f"{host} spoke, or hung up, before anything was asked", sent=False, code="unasked")
 
 

@@ -2,18 +2,20 @@
 
 import asyncio
 import gzip
+import itertools
 import random
+import re
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import pytest
-from loopback.rough_server import CLOSE, RESET, SHORT_S, answer, read_message, rough_server, says
+from loopback.rough_server import CLOSE, RESET, answer, read_message, rough_server, says
 from support import account_of, lies, simulated, simulated_polymarket
 
 from engine import CancelEngine, Limits, Outcome, Retry, Window
-from engine.simulator import FaultRule, serve
-from engine.simulator.opinion import FAULTS
+from engine.simulator import serve
 from engine.simulator.polymarket import PolymarketSimulator
 from engine.venues.opinion import Opinion
 from engine.venues.polymarket import Polymarket
@@ -23,8 +25,11 @@ pytestmark = pytest.mark.anyio
 QUICK = Retry(first_wait_s=0.01, longest_wait_s=0.02)
 ACKNOWLEDGED = b'{"errno":0,"errmsg":"","result":{"result":true}}'
 OK = b"HTTP/1.1 200 OK\r\n"
-ENDS_S = 8.0
-"""A run with a deadline ends long before this, whatever the wire does."""
+TIMEOUT_S = 0.2
+"""The engine's patience with one request."""
+
+ENDS_S = 20.0
+"""A run with a deadline ends long before this, whatever the wire does, and however busy the machine is."""
 
 
 class Wire:
@@ -104,13 +109,15 @@ async def arrives_late(peer, ask):
 async def holds_answer_back(peer, ask):
     """The request gets there, and its answer comes when nobody waits for it any more."""
     late = await ask()
-    await asyncio.sleep(3 * SHORT_S)
+    await asyncio.sleep(1.5 * TIMEOUT_S)
     await peer.say(late)
 
 
 async def drips(peer, ask):
-    """The answer comes in time, byte by byte."""
-    await peer.drip(await ask(), every_s=0.0001)
+    """The answer comes in time, its headers byte by byte."""
+    whole = await ask()
+    await peer.drip(whole[:40], every_s=0.001)
+    await peer.say(whole[40:])
 
 
 def part(share):
@@ -168,7 +175,7 @@ FIRE = {
 def venue_at(base_url, simulator, *, limits=None):
     """The engine's side of a simulator."""
     kind = Polymarket if isinstance(simulator, PolymarketSimulator) else Opinion
-    return kind(base_url, limits=limits, timeout_s=SHORT_S)
+    return kind(base_url, limits=limits, timeout_s=TIMEOUT_S)
 
 
 def first_of_each():
@@ -189,11 +196,6 @@ def by_dice(share):
     """Hits a share of the requests."""
     dice = random.Random(7)
     return lambda _: dice.random() < share
-
-
-def always(_seen):
-    """Hits every request."""
-    return True
 
 
 @asynccontextmanager
@@ -226,26 +228,139 @@ async def pull(simulator, fault, hits, *, deadline_s, by_id=False):
     return summary
 
 
-@pytest.mark.parametrize("name", FIRE)
-async def test_no_wire_makes_a_run_lie(name):
-    """By dice, or at every request and until the deadline, a cancel-all and a cancel by id say nothing that is not so."""
+@pytest.mark.parametrize("by_id", [False, True], ids=["all", "by_id"])
+@pytest.mark.parametrize(("share", "deadline_s"), [(0.4, 1.0), (1.0, 0.4)], ids=["often", "always"])
+async def test_no_wire_makes_a_run_lie(share, deadline_s, by_id):
+    """Under each fault, often or always and until the deadline, all runs at the same time: nothing is said that is not so."""
+    before = asyncio.all_tasks()
     async with anyio.create_task_group() as group:
-        for hits, deadline_s in ((by_dice(0.4), 2.0), (always, 0.4)):
-            for by_id in (False, True):
-                simulator = simulated(orders=5, quota=None)
-                group.start_soon(
-                    lambda *args, by_id=by_id: pull(*args[:3], deadline_s=args[3], by_id=by_id),
-                    simulator,
-                    FIRE[name],
-                    hits,
-                    deadline_s,
-                )
+        for fault in FIRE.values():
+            simulator = simulated(orders=5, quota=None)
+            group.start_soon(partial(pull, simulator, fault, by_dice(share), deadline_s=deadline_s, by_id=by_id))
+    assert before == asyncio.all_tasks()
 
 
-@pytest.mark.parametrize("name", sorted(FIRE.keys() - {"redirected"}))
-async def test_a_wire_that_breaks_each_request_once_is_overcome(name):
+REFUSED = {"redirected", "acknowledged_on_500", "acknowledged_in_the_reason"}
+"""What HTTP itself says no with: it is waited for, or stops the account."""
+
+
+@pytest.mark.parametrize("share", range(4))
+async def test_a_wire_that_breaks_each_request_once_is_overcome(share):
     """Every request goes wrong the first time, and still every order comes off, and a listing proves it."""
-    simulator = simulated(orders=5, quota=None)
-    summary = await pull(simulator, FIRE[name], first_of_each(), deadline_s=6.0)
+    ends = {}
 
-    assert (5, 0, True) == (summary.total, summary.at_risk, summary.verified)
+    async def run(name):
+        summary = await pull(simulated(orders=5, quota=None), FIRE[name], first_of_each(), deadline_s=ENDS_S / 2)
+        ends[name] = summary.total, summary.at_risk, summary.verified
+
+    names = [name for name in FIRE if name not in REFUSED][share::4]
+    async with anyio.create_task_group() as group:
+        for name in names:
+            group.start_soon(run, name)
+
+    assert dict.fromkeys(names, (5, 0, True)) == ends
+
+
+POLYMARKET_FIRE = [
+    "reset_before",
+    "reset_after",
+    "closed_after",
+    "closed_in_the_body",
+    "stalls_before",
+    "arrives_late",
+    "two_at_once",
+]
+
+
+@pytest.mark.parametrize("name", POLYMARKET_FIRE)
+async def test_no_wire_makes_a_run_at_polymarket_lie(name):
+    """Its mass cancel and its cancels of many ids, too, say nothing that is not so; a listing proves the first."""
+    simulator = simulated_polymarket(orders=40, epoch_s=time.time())
+    every = await pull(simulator, FIRE[name], first_of_each(), deadline_s=ENDS_S / 2)
+    simulator = simulated_polymarket(orders=40, epoch_s=time.time())
+    some = await pull(simulator, FIRE[name], by_dice(0.3), deadline_s=1.0, by_id=True)
+
+    assert (0, True) == (every.at_risk, every.verified)
+    assert every.total == 40 or every.is_uncounted
+    assert 40 == some.total
+
+
+async def test_everything_at_once_over_many_accounts():
+    """Every fault by dice, under a run over several accounts with many requests: no lie, in time, and nothing left behind."""
+    dice = random.Random(3)
+    faults = sorted(FIRE.keys() - REFUSED)
+    simulator = simulated(orders=20, quota=None)
+    for name in ("bob", "carol", "dave"):
+        simulator.add_account(name, orders=20)
+    accounts = [account_of(simulator, name) for name in ("alice", "bob", "carol", "dave")]
+
+    async def any_fault(peer, ask):
+        await FIRE[dice.choice(faults)](peer, ask)
+
+    before = asyncio.all_tasks()
+    async with fired_at(simulator, any_fault, by_dice(0.25)) as (engine, wire):
+        report = await engine.mass_cancel(accounts, deadline_s=ENDS_S / 2)
+    assert before == asyncio.all_tasks()
+
+    assert report.elapsed_s < ENDS_S
+    assert len(wire.passed) > 150
+    assert [] == [lie for summary in report.accounts.values() for lie in lies(summary, simulator.ledger)]
+    for name, summary in report.accounts.items():
+        assert not (summary.verified and simulator.ledger.open_ids(name))
+
+
+async def test_an_acknowledgement_that_nobody_asked_for_cancels_nothing():
+    """A second acknowledgement on a resting connection is not the answer to the next cancel, which never got there."""
+    simulator = simulated(orders=2, quota=None)
+    first, second = sorted(simulator.ledger.open_ids())
+
+    async def forge(peer, ask):
+        await peer.say(await ask())
+        await asyncio.sleep(0.02)
+        await peer.say(answer(ACKNOWLEDGED))
+        await peer.stall()
+
+    async def lose(peer, _ask):
+        await peer.stall()
+
+    async def fault(peer, ask):
+        await (forge if simulator.ledger.open_ids() == {first, second} else lose)(peer, ask)
+
+    is_cancel = re.compile(rb"POST /openapi/order/cancel ").match
+    pace = Limits(per_account=(Window(1, 0.05, margin_s=0.0, jitter_s=0.0),))
+    async with fired_at(simulator, fault, is_cancel, limits=pace) as (engine, wire):
+        summary = await engine.cancel_orders(account_of(simulator), [first, second], deadline_s=0.5)
+
+    assert [] == lies(summary, simulator.ledger)
+    assert (Outcome.CANCELLED, 1) == (summary.results[0].outcome, summary.at_risk)
+    assert 1 == sum(bool(is_cancel(seen)) for seen in wire.passed)
+
+
+@pytest.mark.parametrize("venue", ["opinion", "polymarket"])
+@pytest.mark.parametrize("arrives", [True, False], ids=["acted_on", "not_acted_on"])
+async def test_a_cancel_on_a_stale_connection_is_sent_again_only_where_the_order_is_still_open(venue, arrives):
+    """A POST or DELETE whose kept connection ends under it is followed by a read, and only then by a cancel, signed anew."""
+    simulator = simulated(quota=None) if venue == "opinion" else simulated_polymarket(epoch_s=time.time())
+    simulator.add_order("alice", market=123)
+    (order_id,) = simulator.ledger.open_ids()
+    seen_by_wire = []
+
+    async def ends(peer, ask):
+        if arrives:
+            await ask()
+        peer.close()
+
+    def hits(seen):
+        seen_by_wire.append(seen)
+        return len(seen_by_wire) == 2
+
+    clock = itertools.count(int(time.time()))
+    async with fired_at(simulator, ends, hits, wall_clock=lambda: float(next(clock))) as (engine, _):
+        alice = account_of(simulator)
+        await engine.get_order(alice, order_id)  # its connection is kept
+        result = await engine.cancel_order(alice, order_id)
+
+    routes = [request.route for request in simulator.ledger.requests]
+    assert Outcome.ALREADY_CANCELLED if arrives else Outcome.CANCELLED is result.outcome
+    assert (["read", "cancel", "read"] if arrives else ["read", "read", "cancel"]) == routes
+    assert len(set(seen_by_wire)) == len(seen_by_wire) if venue == "polymarket" else seen_by_wire

@@ -19,7 +19,7 @@ from typing import Any
 
 from engine.core.quota import Allowance, Limits, Window
 from engine.core.request import MOST, Account
-from engine.errors import ConfigError
+from engine.errors import ConfigError, shown
 from engine.venues import opinion, polymarket
 from engine.venues.base import Venue
 from engine.venues.opinion import Opinion, OpinionKey
@@ -28,6 +28,12 @@ from engine.venues.polymarket import Polymarket, PolymarketKey
 MOST_BYTES = 16 * 1024 * 1024
 """Largest file that is read: about a hundred thousand accounts. A guess that keeps a wrong path, such as a device, from filling
 the memory."""
+
+LONGEST_NAME = 200
+"""Most characters of an account's name. A guess: it stands in every line about the account."""
+
+MOST_DOTS = 200
+"""Most dots in one line of TOML: to read a key of n parts takes n times n steps. A guess; no key here has more than three."""
 
 DEFAULT_NAME = "default"
 """Name of the one account that comes from the environment instead of a file."""
@@ -184,7 +190,7 @@ def check_venue(name: str) -> None:
         ConfigError: it is not in `VENUES`.
     """
     if name not in VENUES:
-        raise ConfigError(f"unknown venue {name!r}; available: {', '.join(VENUES)}")
+        raise ConfigError(f"unknown venue {shown(name)}; available: {', '.join(VENUES)}")
 
 
 def check_name(where: str, name: object) -> None:
@@ -195,6 +201,8 @@ def check_name(where: str, name: object) -> None:
     """
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise ConfigError(f"{where}: needs a name of printable characters")
+    if len(name) > LONGEST_NAME:
+        raise ConfigError(f"{where}: the name is longer than {LONGEST_NAME} characters")
 
 
 def is_variable(text: str) -> bool:
@@ -278,7 +286,7 @@ def _check_header(where: str, header: Sequence[str]) -> None:
         raise ConfigError(f"{where}: cells are separated by commas, as in name,venue,api_key")
     for number, column in enumerate(header, start=1):
         if column not in known:
-            near = difflib.get_close_matches(column, known, n=1)
+            near = _near(column, known)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{where}: column {number} of the header is none of {', '.join(known)}{hint}")
     if len(set(header)) < len(header) or "name" not in header:
@@ -287,17 +295,17 @@ def _check_header(where: str, header: Sequence[str]) -> None:
 
 def _row(where: str, entry: Mapping[str, Any]) -> AccountRow:
     name = entry.get("name")
-    where += f" ({name!r})" if isinstance(name, str) else ""
+    where += f" ({shown(name)})" if isinstance(name, str) else ""
     weight = _weight(where, entry.get("weight", 1.0))
     for key, value in entry.items():
         if key != "weight" and not isinstance(value, str):
-            raise ConfigError(f"{where}: {key} must be text in quotes")
+            raise ConfigError(f"{where}: {_plain(key)} must be text in quotes")
     check_name(where, name)
     venue = entry.get("venue")
     if venue is not None and venue not in VENUES:
         # It may be a key in the wrong place, so it is shown only where it is near a venue's name.
-        near = difflib.get_close_matches(venue, VENUES, n=1)
-        raise ConfigError(f"{where}: unknown venue{f' {venue!r}' if near else ''}{_nearest(venue, VENUES)}")
+        near = _near(venue, VENUES)
+        raise ConfigError(f"{where}: unknown venue{f' {shown(venue)}' if near else ''}{_nearest(venue, VENUES)}")
     keys = {key: value for key, value in entry.items() if key not in ("name", "venue", "weight")}
     kinds = VENUES.values() if venue is None else [VENUES[venue]]
     refuse_unknown(where, keys, dict.fromkeys(key for kind in kinds for key in kind.variables))
@@ -319,7 +327,7 @@ def _refuse_twins(path: Path, rows: Iterable[AccountRow]) -> None:
     seen: set[str] = set()
     for row in rows:
         if row.name in seen:
-            raise ConfigError(f"{path}: two accounts are named {row.name!r}; give each its own name")
+            raise ConfigError(f"{path}: two accounts are named {shown(row.name)}; give each its own name")
         seen.add(row.name)
 
 
@@ -331,7 +339,7 @@ def _venue_of(row: AccountRow) -> str:
     """The venue that the account names."""
     if row.venue is None:
         raise ConfigError(
-            f"account {row.name!r} does not name its venue; write it there, or choose it with --venue {'|'.join(VENUES)}"
+            f"account {shown(row.name)} does not name its venue; write it there, or choose it with --venue {'|'.join(VENUES)}"
         )
     return row.venue
 
@@ -342,12 +350,12 @@ def _picked(
     names = [row.name for row in rows]
     for name in (*only, *exclude):
         if name not in names:
-            shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+            some = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
             whose = "no account" if venue is None else f"no account for {venue}"
-            raise ConfigError(f"{whose} is named {name!r}; there are: {shown}")
+            raise ConfigError(f"{whose} is named {shown(name)}; there are: {some}")
     for name in only:
         if name in exclude:
-            raise ConfigError(f"account {name!r} is both chosen and left out")
+            raise ConfigError(f"account {shown(name)} is both chosen and left out")
     picked = [row for row in rows if (not only or row.name in only) and row.name not in exclude]
     if not picked:
         raise ConfigError("every account is left out; nothing is to be done")
@@ -357,29 +365,29 @@ def _picked(
 def _account(row: AccountRow, venue: str, environment: Mapping[str, str]) -> Account:
     kind = VENUES[venue]
     # An account without a venue may be another one's: its key must not be sent here.
-    refuse_unknown(f"account {row.name!r}, for {venue}", row.keys, kind.variables)
+    refuse_unknown(f"account {shown(row.name)}, for {venue}", row.keys, kind.variables)
     keys = {key: _looked_up(row, key, environment) for key in kind.variables}
     try:
         return Account(row.name, kind.credentials(**keys), venue, row.weight)
     except ConfigError as error:
-        raise ConfigError(f"account {row.name!r}: {error}") from error
+        raise ConfigError(f"account {shown(row.name)}: {error}") from error
 
 
 def _looked_up(row: AccountRow, key: str, environment: Mapping[str, str]) -> str:
     value = row.keys.get(key)
     if value is None:
-        raise ConfigError(f'account {row.name!r} has no {key}; write {key} = "env:NAME", NAME being an environment variable')
+        raise ConfigError(f'account {shown(row.name)} has no {key}; write {key} = "env:NAME", NAME being an environment variable')
     if not value.startswith(_REFERENCE):
         return value
     variable = value.removeprefix(_REFERENCE)
     if not is_variable(variable):
         # It may be the key itself, put there by mistake, so it is not shown.
         raise ConfigError(
-            f"account {row.name!r}: what follows {_REFERENCE} in {key} is no name of an environment variable "
+            f"account {shown(row.name)}: what follows {_REFERENCE} in {key} is no name of an environment variable "
             "(capitals, digits and underscores)"
         )
     if variable not in environment:
-        raise ConfigError(f"account {row.name!r}: the environment variable {variable} is not set")
+        raise ConfigError(f"account {shown(row.name)}: the environment variable {variable} is not set")
     return environment[variable]
 
 
@@ -448,13 +456,18 @@ def refuse_unknown(where: str, table: Mapping[str, Any], known: Iterable[str]) -
     known = list(known)
     for key in table:
         if key not in known:
-            raise ConfigError(f"{where}: unknown key {key!r}{_nearest(key, known)}")
+            raise ConfigError(f"{where}: unknown key {shown(key)}{_nearest(key, known)}")
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     known = list(known)
-    near = difflib.get_close_matches(word, known, n=1)
+    near = _near(word, known)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+
+
+def _near(word: str, known: Iterable[str]) -> list[str]:
+    """The nearest known word, if one is near; no long word is, and to compare one costs time and memory."""
+    return difflib.get_close_matches(word, known, n=1) if len(word) <= LONGEST_NAME else []
 
 
 def _table(where: str, value: object) -> dict[str, Any]:
@@ -514,8 +527,19 @@ def _read(path: Path, what: str) -> tuple[str, bool]:
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > MOST_DOTS:
+            raise ConfigError(f"{path}: line {number} holds more than {MOST_DOTS} dots; break it up")
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        # The parser's own words name a line and at most one character, never a value.
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+        # The parser's own words name a line, a key or one character, never a value.
+        raise ConfigError(f"{path} is not valid TOML: {_plain(str(error))}") from error
+    except ValueError as error:  # what the interpreter itself refuses to read, such as a number of 5,000 digits
+        raise ConfigError(f"{path} is not valid TOML: it holds a number that is too long") from error
+
+
+def _plain(words: str) -> str:
+    """Somebody else's words, cut and on one line; where they end is what says the place."""
+    cut = words if len(words) <= LONGEST_NAME else f"{words[:120]} … {words[-60:]}"
+    return "".join(sign if sign.isprintable() else "?" for sign in cut)

@@ -22,7 +22,7 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -274,7 +274,7 @@ def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, None
     """
     _require_good(answer, wall_s=wall_s)
     body = json_object(answer)
-    if body is None or body.get("error"):
+    if body is None or _says_error(body):
         raise wire_error(answer, "a cancel was answered without the documented result")
     canceled, kept = body.get("canceled"), [body[name] for name in ("not_canceled", "notCanceled") if name in body]
     if not isinstance(canceled, list) and not any(isinstance(each, dict) for each in kept):
@@ -286,7 +286,25 @@ def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, None
             plain, reason = plain_id(order_id), words(reasons[order_id]) or None
             refused[plain] = reason if refused.get(plain, reason) == reason else None  # two different reasons are none
     done = _ids(canceled)
-    return dict.fromkeys(map(plain_id, done)), refused, isinstance(canceled, list) and len(done) == len(canceled)
+    cancelled = dict.fromkeys(map(plain_id, done))
+    for plain in map(plain_id, _texts(kept) if cancelled else ()):
+        if plain in cancelled:  # in whatever form it is named there, it takes the acknowledgement away
+            refused.setdefault(plain, None)
+    return cancelled, refused, isinstance(canceled, list) and len(done) == len(canceled)
+
+
+def _says_error(body: Mapping[str, Any]) -> bool:
+    return bool(body.get("error") or body.get("error_msg"))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in it, at any depth, and every name."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for each in value:
+            yield from _texts(each)
+        yield from _texts(list(value.values()) if isinstance(value, dict) else None)
 
 
 def _ids(collection: object) -> list[str]:
@@ -337,7 +355,7 @@ def read_page(answer: HttpAnswer, *, cursor: str, wall_s: float) -> Page:
     mark, rows = envelope.get("next_cursor"), envelope.get("data")
     if rows is None and mark == LAST_PAGE and envelope.get("count") == 0:
         rows = []
-    if not isinstance(rows, list) or envelope.get("error"):
+    if not isinstance(rows, list) or _says_error(envelope):
         raise wire_error(answer, "the listing came without its rows")
     orders = [order for row in rows if (order := read_row(row)) is not None]
     return Page(orders=tuple(orders), unreadable=len(rows) - len(orders), next=_next(answer, mark, cursor, len(rows)))

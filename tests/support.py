@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from engine import Account, CancelEngine, Limits
+from engine import Account, CancelEngine, Limits, Secret
 from engine.simulator import FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator, SimulatedVenue, lies
 from engine.simulator.polymarket import PolymarketRules, PolymarketSimulator
 from engine.venues.base import HttpAnswer, HttpRequest
@@ -17,12 +17,27 @@ from engine.venues.opinion import PUBLISHED, Opinion, OpinionKey
 from engine.venues.polymarket import PUBLISHED as POLYMARKET_PUBLISHED
 from engine.venues.polymarket import Polymarket, PolymarketKey
 
-__all__ = ["BASE_URL", "Switchboard", "account_of", "both_venues", "engine_for", "lies", "simulated", "simulated_polymarket"]
+__all__ = [
+    "BASE_URL",
+    "Switchboard",
+    "account_of",
+    "both_venues",
+    "engine_for",
+    "lies",
+    "revealed",
+    "simulated",
+    "simulated_polymarket",
+]
 
 BASE_URL = "http://127.0.0.1:9"
 
 OPINION_OPTIONS = ("timeout_s", "side_numbers", "include_group", "open_statuses")
 POLYMARKET_OPTIONS = ("timeout_s", "tier", "most_ids", "strict_ids", "both_filters_intersect")
+
+
+def revealed(values: Mapping[str, str | Secret]) -> dict[str, str]:
+    """Headers, or parts of a key, in the clear."""
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
 
 
 def simulated(*, orders: int = 0, seed: int = 1, faults: Iterable[FaultRule] = (), **rules: Any) -> OpinionSimulator:

@@ -60,6 +60,7 @@ class PolymarketKey:
     passphrase: Secret = field(repr=False)
 
     def __init__(self, address: str, api_key: str | Secret, secret: str | Secret, passphrase: str | Secret) -> None:
+        object.__setattr__(self, "address", address)  # first, so that even one half made has a repr
         # From here on no variable shows one of them.
         api_key, secret, passphrase = Secret.of(api_key), Secret.of(secret), Secret.of(passphrase)
         if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
@@ -70,8 +71,8 @@ class PolymarketKey:
             if not is_printable_ascii(value):
                 raise ConfigError(f"the {name} of a Polymarket key must be printable ASCII without spaces; check for a line end")
         decoded_secret(secret)
-        for name, part in (("address", address), ("api_key", api_key), ("secret", secret), ("passphrase", passphrase)):
-            object.__setattr__(self, name, part)
+        for name, value in (("api_key", api_key), ("secret", secret), ("passphrase", passphrase)):
+            object.__setattr__(self, name, value)
 
     @classmethod
     async def derive(

@@ -514,7 +514,7 @@ def read_key(answer: HttpAnswer, address: str, *, wall_s: float) -> PolymarketKe
     """
     if answer.status == 400 and _sentence(_text(answer)) in ("could not create api key", "could not derive api key"):
         return None
-    _require_good(answer, wall_s=wall_s)
+    _require_good(_without_key(answer), wall_s=wall_s)
     with suppress(ConfigError):
         return PolymarketKey(address, *_handed_out(answer))
     raise WireError(f"no usable key was handed out: HTTP {answer.status}", status=answer.status, code="bad_answer")
@@ -523,6 +523,18 @@ def read_key(answer: HttpAnswer, address: str, *, wall_s: float) -> PolymarketKe
 def _handed_out(answer: HttpAnswer) -> tuple[Secret, Secret, Secret]:
     body = json_object(answer) or {}
     return Secret.of(body.get("apiKey")), Secret.of(body.get("secret")), Secret.of(body.get("passphrase"))
+
+
+def _without_key(answer: HttpAnswer) -> HttpAnswer:
+    """The answer with its words alone, in which no key stands: an error may show them."""
+    body = json_object(answer)
+    kept = _text(answer).encode()
+    if body is not None:
+        kept = json.dumps({name: value for name, value in body.items() if name in _WORDS}).encode()
+    return HttpAnswer(status=answer.status, headers=answer.headers, body=kept)
+
+
+_WORDS = {"error", "error_msg", "retry_after_seconds"}
 
 
 # --- refusals

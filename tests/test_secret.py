@@ -131,7 +131,7 @@ TWICE = {
 
 
 @pytest.mark.parametrize("write", TWICE.values(), ids=TWICE)
-@pytest.mark.parametrize("text", [TEXT, "00000000-aaaa-4bbb-8ccc-dddddddddddd", '"quoted"\\keys', "abcdef"])
+@pytest.mark.parametrize("text", [TEXT, "00000000-aaaa-4bbb-8ccc-dddddddddddd", '"quoted"\\keys', "abcdef", "~~~???>>>~~~"])
 def test_a_repeated_secret_is_found_however_it_is_written(text, write):
     """In any of the likely writings, anywhere in a body, it is replaced, and all around it stays."""
     written = write(text)

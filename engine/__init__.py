@@ -24,6 +24,7 @@ from engine.errors import (
 )
 from engine.progress import Progress
 from engine.run import CancelEngine
+from engine.secret import Secret
 from engine.streaming import ResultStream
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Retry",
     "RunReport",
     "Scope",
+    "Secret",
     "Side",
     "Tactic",
     "ThrottledError",

@@ -1,6 +1,7 @@
 """Accounts and settings from files and the environment. Everything wrong with them is one `ConfigError` of one line.
 
-A key is looked up here and nowhere else, and no message shows one. A venue is one entry in `VENUES`.
+A key is looked up here and nowhere else, and no message shows one. What an accounts file holds is a `Secret` from the moment that
+it is read, and no error is raised from one whose frames have seen it. A venue is one entry in `VENUES`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from engine.core.quota import Allowance, Limits, Window
 from engine.core.request import MOST, Account
 from engine.errors import ConfigError, shown
+from engine.secret import Secret
 from engine.venues import opinion, polymarket
 from engine.venues.base import Venue
 from engine.venues.opinion import Opinion, OpinionKey
@@ -149,7 +151,7 @@ class AccountRow:
 
     name: str
     venue: str | None
-    keys: Mapping[str, str] = field(repr=False)
+    keys: Mapping[str, Secret] = field(repr=False)
     weight: float = 1.0
 
 
@@ -173,6 +175,7 @@ def read_accounts(
     Raises:
         ConfigError: anything in it cannot be used. No message shows a key.
     """
+    environment = _Unshown(environment)
     if venue is not None:
         check_venue(venue)
     rows = _environment_rows(environment, venue) if path is None else _file_rows(path)
@@ -210,6 +213,24 @@ def is_variable(text: str) -> bool:
     return _VARIABLE.fullmatch(text) is not None
 
 
+class _Unshown(Mapping[str, str]):
+    """An environment whose repr has nothing of it."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
 def _environment_rows(environment: Mapping[str, str], venue: str | None) -> list[AccountRow]:
     """The one account that the environment holds; never a guess where it holds several."""
     kinds = VENUES if venue is None else {venue: VENUES[venue]}
@@ -217,7 +238,7 @@ def _environment_rows(environment: Mapping[str, str], venue: str | None) -> list
     if len(whole) > 1:
         raise ConfigError(f"the environment holds an account for each of {', '.join(whole)}; choose one with --venue")
     if whole:
-        keys = {key: f"{_REFERENCE}{variable}" for key, variable in kinds[whole[0]].variables.items()}
+        keys = {key: Secret(f"{_REFERENCE}{variable}") for key, variable in kinds[whole[0]].variables.items()}
         return [AccountRow(DEFAULT_NAME, whole[0], keys)]
     ways = "; or ".join(", ".join(kind.variables.values()) for kind in kinds.values())
     missing = [variable for kind in kinds.values() for variable in _missing(kind, environment)]
@@ -232,18 +253,18 @@ def _missing(kind: VenueKind, environment: Mapping[str, str]) -> list[str]:
 
 
 def _file_rows(path: Path) -> list[AccountRow]:
-    text, is_private = _read(path, "the accounts file")
+    text, others = _read(path, "the accounts file")
     entries = _csv_entries(path, text) if path.suffix.lower() == ".csv" else _toml_entries(path, text)
     rows = [_row(where, entry) for where, entry in entries]
     _refuse_twins(path, rows)
-    if not is_private and any(_is_literal(row) for row in rows):
+    if others and any(_is_literal(row) for row in rows):
         raise ConfigError(f"{path} holds a key and others may read or change it; run: chmod 600 {path}")
     return rows
 
 
-def _toml_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    """Each account's table, and where it stands."""
-    table = _parsed(path, text)
+def _toml_entries(path: Path, text: Secret) -> list[tuple[str, dict[str, Any]]]:
+    """Each account's table, its texts hidden, and where it stands."""
+    table = _hidden(_parsed(path, text))
     refuse_unknown(f"{path}", table, ("account",))
     entries = table.get("account", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -253,25 +274,34 @@ def _toml_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     return [(f"{path}: account {number}", entry) for number, entry in enumerate(entries, start=1)]
 
 
-def _csv_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+def _hidden(value: Any) -> Any:
+    """The value with each text in it hidden."""
+    if isinstance(value, dict):
+        return {key: _hidden(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_hidden(each) for each in value]
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _csv_entries(path: Path, text: Secret) -> list[tuple[str, dict[str, Any]]]:
     """Each account's row below the header, and where it stands; a cell without anything in it stands for nothing."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    reader = csv.reader(io.StringIO(text.reveal(), newline=""), strict=True, skipinitialspace=True)
     header: list[str] | None = None
     entries: list[tuple[str, dict[str, Any]]] = []
     try:
-        for cells in reader:
+        for cells in map(_hidden, reader):
             where = f"{path}: line {reader.line_num}"
-            if not any(cell.strip() for cell in cells):
+            if not any(_stripped(cell).reveal() for cell in cells):
                 continue
-            if any(end in cell for cell in cells for end in "\r\n"):
+            if any(end in cell.reveal() for cell in cells for end in "\r\n"):
                 raise ConfigError(f"{where}: ends a cell that began on another line; check the quotes")
             if header is None:
-                header = [cell.strip() for cell in cells]
-                _check_header(where, header)
+                header = _checked_header(where, [_stripped(cell) for cell in cells])
             elif len(cells) != len(header):
                 raise ConfigError(f"{where}: has {len(cells)} cells, and the header has {len(header)}")
             else:
-                entries.append((where, {key: cell.strip() for key, cell in zip(header, cells, strict=True) if cell.strip()}))
+                values = map(_stripped, cells)
+                entries.append((where, {key: value for key, value in zip(header, values, strict=True) if value.reveal()}))
     except csv.Error as error:
         raise ConfigError(f"{path}: line {reader.line_num} is not valid CSV: {error}; check its quotes") from error
     if not entries:
@@ -279,44 +309,69 @@ def _csv_entries(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     return entries
 
 
-def _check_header(where: str, header: Sequence[str]) -> None:
-    """Refuse a header with columns that nobody would read. It may be no header at all, so what stands in it is not shown."""
+def _stripped(cell: Secret) -> Secret:
+    return Secret(cell.reveal().strip())
+
+
+def _checked_header(where: str, header: Sequence[Secret]) -> list[str]:
+    """The header, unless it has columns that nobody would read. It may be no header at all, so what stands in it is not shown."""
     known = list(dict.fromkeys(("name", "venue", "weight", *(key for kind in VENUES.values() for key in kind.variables))))
-    if any(separator in column for column in header for separator in ";\t"):
+    if any(separator in column.reveal() for column in header for separator in ";\t"):
         raise ConfigError(f"{where}: cells are separated by commas, as in name,venue,api_key")
     for number, column in enumerate(header, start=1):
-        if column not in known:
-            near = _near(column, known)
+        if column.reveal() not in known:
+            near = _near(column.reveal(), known)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{where}: column {number} of the header is none of {', '.join(known)}{hint}")
-    if len(set(header)) < len(header) or "name" not in header:
+    columns = [column.reveal() for column in header]
+    if len(set(columns)) < len(columns) or "name" not in columns:
         raise ConfigError(f"{where}: the header must have each column once, and name among them")
+    return columns
 
 
 def _row(where: str, entry: Mapping[str, Any]) -> AccountRow:
-    name = entry.get("name")
+    name = _name(entry)
     where += f" ({shown(name)})" if isinstance(name, str) else ""
     weight = _weight(where, entry.get("weight", 1.0))
     for key, value in entry.items():
-        if key != "weight" and not isinstance(value, str):
+        if key != "weight" and not isinstance(value, Secret):
             raise ConfigError(f"{where}: {_plain(key)} must be text in quotes")
     check_name(where, name)
-    venue = entry.get("venue")
-    if venue is not None and venue not in VENUES:
-        # It may be a key in the wrong place, so it is shown only where it is near a venue's name.
-        near = _near(venue, VENUES)
-        raise ConfigError(f"{where}: unknown venue{f' {shown(venue)}' if near else ''}{_nearest(venue, VENUES)}")
+    venue = _known_venue(where, entry.get("venue"))
     keys = {key: value for key, value in entry.items() if key not in ("name", "venue", "weight")}
     kinds = VENUES.values() if venue is None else [VENUES[venue]]
     refuse_unknown(where, keys, dict.fromkeys(key for kind in kinds for key in kind.variables))
     return AccountRow(str(name), venue, keys, weight)
 
 
-def _weight(where: str, value: object) -> float:
+def _name(entry: Mapping[str, Any]) -> object:
+    """The account's name, which is the one text of an entry that is shown."""
+    name = entry.get("name")
+    return name.reveal() if isinstance(name, Secret) else name
+
+
+def _known_venue(where: str, venue: Secret | None) -> str | None:
+    for known in VENUES if venue is not None else ():
+        if Secret(known) == venue:
+            return known
+    if venue is None:
+        return None
+    # It may be a key in the wrong place, so it is shown only where it is near a venue's name.
+    near = f" {shown(venue.reveal())}" if _near(venue.reveal(), VENUES) else ""
+    raise ConfigError(f"{where}: unknown venue{near}{_nearest(venue.reveal(), VENUES)}")
+
+
+def _number(value: object) -> float:
+    """The number that stands there, or 0 for none."""
+    value = value.reveal() if isinstance(value, Secret) else value
     try:
-        weight = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
     except (ValueError, OverflowError):
-        weight = 0.0
+        return 0.0
+
+
+def _weight(where: str, value: object) -> float:
+    weight = _number(value)
     if not 0 < weight < math.inf:
         # What stands there is not shown: it may be a key in the wrong place.
         raise ConfigError(f"{where}: weight must be a positive number, such as 2")
@@ -332,7 +387,7 @@ def _refuse_twins(path: Path, rows: Iterable[AccountRow]) -> None:
 
 
 def _is_literal(row: AccountRow) -> bool:
-    return any(key not in PUBLIC_KEYS and not value.startswith(_REFERENCE) for key, value in row.keys.items())
+    return any(key not in PUBLIC_KEYS and not value.reveal().startswith(_REFERENCE) for key, value in row.keys.items())
 
 
 def _venue_of(row: AccountRow) -> str:
@@ -366,29 +421,30 @@ def _account(row: AccountRow, venue: str, environment: Mapping[str, str]) -> Acc
     kind = VENUES[venue]
     # An account without a venue may be another one's: its key must not be sent here.
     refuse_unknown(f"account {shown(row.name)}, for {venue}", row.keys, kind.variables)
-    keys = {key: _looked_up(row, key, environment) for key in kind.variables}
+    secrets = {key: _looked_up(row, key, environment) for key in kind.variables}
+    keys = {key: value.reveal() if key in PUBLIC_KEYS else value for key, value in secrets.items()}
     try:
         return Account(row.name, kind.credentials(**keys), venue, row.weight)
     except ConfigError as error:
         raise ConfigError(f"account {shown(row.name)}: {error}") from error
 
 
-def _looked_up(row: AccountRow, key: str, environment: Mapping[str, str]) -> str:
+def _looked_up(row: AccountRow, key: str, environment: Mapping[str, str]) -> Secret:
     value = row.keys.get(key)
     if value is None:
         raise ConfigError(f'account {shown(row.name)} has no {key}; write {key} = "env:NAME", NAME being an environment variable')
-    if not value.startswith(_REFERENCE):
+    if not value.reveal().startswith(_REFERENCE):
         return value
-    variable = value.removeprefix(_REFERENCE)
-    if not is_variable(variable):
+    if not is_variable(value.reveal().removeprefix(_REFERENCE)):
         # It may be the key itself, put there by mistake, so it is not shown.
         raise ConfigError(
             f"account {shown(row.name)}: what follows {_REFERENCE} in {key} is no name of an environment variable "
             "(capitals, digits and underscores)"
         )
+    variable = value.reveal().removeprefix(_REFERENCE)
     if variable not in environment:
         raise ConfigError(f"account {shown(row.name)}: the environment variable {variable} is not set")
-    return environment[variable]
+    return Secret(environment[variable])
 
 
 # --- settings
@@ -402,12 +458,16 @@ def read_settings(path: Path | None) -> dict[str, dict[str, Any]]:
     """
     if path is None:
         return {}
-    text, _ = _read(path, "the settings file")
+    text, others = _read(path, "the settings file")
     table = _parsed(path, text)
     refuse_unknown(f"{path}", table, ("venue",))
     venues = _table(f"{path}: venue", table.get("venue", {}))
     refuse_unknown(f"{path}: [venue]", venues, VENUES)
-    return {name: checked_table(f"{path}: [venue.{name}]", table, VENUES[name].settings) for name, table in venues.items()}
+    settings = {name: checked_table(f"{path}: [venue.{name}]", table, VENUES[name].settings) for name, table in venues.items()}
+    # A group is let through: where each user has one of their own, files are made writable by it.
+    if others & 0o002 and any("base_url" in each for each in settings.values()):
+        raise ConfigError(f"{path} says where keys are sent, and anybody may change it; run: chmod o-w {path}")
+    return settings
 
 
 def open_venue(name: str, settings: Mapping[str, Any], *, builder: bool = False, base_url: str | None = None) -> Venue:
@@ -507,36 +567,49 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 # --- files
 
 
-def _read(path: Path, what: str) -> tuple[str, bool]:
-    """The text of a file, and whether its owner alone can read and write it; both of the one file that was opened."""
+def _read(path: Path, what: str) -> tuple[Secret, int]:
+    """The text of a file, and what others may do with it, as bits of a mode; both of the one file that was opened."""
     try:
         with path.open("rb") as file:
             # A system without such modes, or a pipe from the owner's own shell, has nothing to protect here.
-            is_private = os.name != "posix" or os.fstat(file.fileno()).st_mode & 0o077 == 0
-            content = file.read(MOST_BYTES + 1)
+            others = os.fstat(file.fileno()).st_mode & 0o077 if os.name == "posix" else 0
+            text, problem = _decoded(file.read(MOST_BYTES + 1))
     except (OSError, ValueError) as error:
         words = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"cannot read {what} {path}: {words}") from error
+    if problem:
+        raise ConfigError(f"{what} {path} {problem}")
+    return text, others
+
+
+def _decoded(content: bytes) -> tuple[Secret, str]:
+    """The text, and why there is none; empty where there is one. Raises nothing: it sees keys in the clear."""
     if len(content) > MOST_BYTES:
-        raise ConfigError(f"{what} {path} is larger than {MOST_BYTES} bytes")
+        return Secret(""), f"is larger than {MOST_BYTES} bytes"
     try:
-        return content.decode("utf-8-sig"), is_private
+        return Secret(content.decode("utf-8-sig")), ""
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{what} {path} is not UTF-8 text (line {line})") from error
+        return Secret(""), f"is not UTF-8 text (line {line})"
 
 
-def _parsed(path: Path, text: str) -> dict[str, Any]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.count(".") > MOST_DOTS:
-            raise ConfigError(f"{path}: line {number} holds more than {MOST_DOTS} dots; break it up")
+def _parsed(path: Path, text: Secret) -> dict[str, Any]:
+    number = _dotted_line(text)
+    if number is not None:
+        raise ConfigError(f"{path}: line {number} holds more than {MOST_DOTS} dots; break it up")
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.reveal())
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        # The parser's own words name a line, a key or one character, never a value.
-        raise ConfigError(f"{path} is not valid TOML: {_plain(str(error))}") from error
-    except ValueError as error:  # what the interpreter itself refuses to read, such as a number of 5,000 digits
-        raise ConfigError(f"{path} is not valid TOML: it holds a number that is too long") from error
+        # The parser's own words name a line, a key or one character, never a value; its frames have all of the file.
+        words = _plain(str(error))
+    except ValueError:  # what the interpreter itself refuses to read, such as a number of 5,000 digits
+        words = "it holds a number that is too long"
+    raise ConfigError(f"{path} is not valid TOML: {words}")
+
+
+def _dotted_line(text: Secret) -> int | None:
+    """The first line, from 1, with so many dots that parsing it takes too long. Raises nothing: it sees keys in the clear."""
+    return next((number for number, line in enumerate(text.reveal().split("\n"), start=1) if line.count(".") > MOST_DOTS), None)
 
 
 def _plain(words: str) -> str:

@@ -7,7 +7,7 @@ is to stop, a short grace has passed. So what the venue has said by then is not 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,12 +19,10 @@ from engine.core.request import Account, Scope
 from engine.errors import ClockError, CredentialError, ThrottledError, TransportError, VenueError
 from engine.log import wants_debug
 from engine.pacing import Lanes, Turn
+from engine.secret import Mask, hide_in_error
 from engine.venues.base import HttpAnswer, HttpRequest, MassWord, Transport, Venue
 
 T = TypeVar("T")
-
-SHORTEST_MASKED = 6
-"""A secret shorter than this is not searched for in answers: it would be found in ordinary words."""
 
 LEAST_SKEW_S = 2.0
 """A smaller difference between two clocks is not what makes a venue refuse a time. A guess; venues are said to allow 60 s."""
@@ -120,7 +118,8 @@ class Sender:
         self._grace_s = grace_s
         self._log = log
         self._shelters: set[anyio.CancelScope] = set()
-        self._secrets = tuple(secret.encode() for secret in venue.secrets(account) if len(secret) >= SHORTEST_MASKED)
+        self._secrets = venue.secrets(account)
+        self._mask = Mask(self._secrets)
 
     async def ask(
         self,
@@ -246,6 +245,8 @@ class Sender:
                 answer = await self._transport.send(request, on_sent=turn.left)
                 turn.left()  # what was answered has left, whether the transport said so or not
         except TransportError as error:
+            for mask in self._masks(request):
+                hide_in_error(error, mask)
             if error.sent:
                 turn.left()
             error.sent = turn.has_left
@@ -256,14 +257,16 @@ class Sender:
             self.wire_s += turn.end(is_answered=answer is not None)
         if answer is None:
             raise TransportError(f"no answer within {timeout_s:g} s, or before the stop", sent=turn.has_left, code="timeout")
-        return self._masked(answer)
-
-    def _masked(self, answer: HttpAnswer) -> HttpAnswer:
-        """The answer, without our own secrets should it repeat them."""
-        for secret in self._secrets:
-            if secret in answer.body:
-                answer = HttpAnswer(status=answer.status, headers=answer.headers, body=answer.body.replace(secret, b"***"))
+        for mask in self._masks(request):
+            answer = answer.masked(mask)
         return answer
+
+    def _masks(self, request: HttpRequest) -> Iterator[Mask]:
+        """What finds our own secrets in what comes back: the account's, and this request's signature."""
+        yield self._mask
+        own = [secret for secret in request.secrets if secret not in self._secrets]
+        if own:
+            yield Mask(own)
 
     def _tell(self, kind: Kind, came: object) -> None:
         told = {"kind": kind.value, "account": self.account.name, "venue": self.venue.name}

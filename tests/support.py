@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterable
+import traceback
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
+from rich.traceback import Frame, Traceback
 
-from engine import Account, CancelEngine, Limits
+from engine import Account, CancelEngine, Limits, Secret
 from engine.simulator import (
     FaultPlan,
     FaultRule,
@@ -25,12 +28,28 @@ from engine.venues.opinion import PUBLISHED, Opinion, OpinionKey
 from engine.venues.polymarket import PUBLISHED as POLYMARKET_PUBLISHED
 from engine.venues.polymarket import Polymarket, PolymarketKey
 
-__all__ = ["BASE_URL", "Switchboard", "account_of", "both_venues", "engine_for", "lies", "simulated", "simulated_polymarket"]
+__all__ = [
+    "BASE_URL",
+    "Switchboard",
+    "account_of",
+    "both_venues",
+    "engine_for",
+    "everything_told",
+    "lies",
+    "revealed",
+    "simulated",
+    "simulated_polymarket",
+]
 
 BASE_URL = "http://127.0.0.1:9"
 
 OPINION_OPTIONS = ("timeout_s", "side_numbers", "include_group", "open_statuses")
 POLYMARKET_OPTIONS = ("timeout_s", "tier", "most_ids", "strict_ids", "both_filters_intersect")
+
+
+def revealed(values: Mapping[str, str | Secret]) -> dict[str, str]:
+    """Headers, or parts of a key, in the clear."""
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
 
 
 def simulated(*, orders: int = 0, seed: int = 1, faults: Iterable[FaultRule] = (), **rules: Any) -> OpinionSimulator:
@@ -84,3 +103,52 @@ async def both_venues(
     options = {"dice": random.Random(0), "wall_clock": lambda: epoch_s + anyio.current_time(), **options}
     async with CancelEngine(*venues, transport=Switchboard(urls), **options) as engine:
         yield engine
+
+
+def everything_told(error: BaseException) -> str:
+    """All that an error gives away to whoever prints it with the variables of its frames, in three ways.
+
+    Left out are the frames of the tests, which know what they look for, and those of the simulator, which is the venue's side.
+    """
+    told: list[object] = []
+    for each in _chain(error, set()):
+        told += [repr(each), str(each), each.args, vars(each)]
+        told += [(name, repr(value)) for frame, _ in _own(each) for name, value in frame.f_locals.items()]
+    plain = traceback.TracebackException.from_exception(error, capture_locals=True)
+    _without_ours(plain)
+    trace = Traceback.extract(type(error), error, error.__traceback__, show_locals=True, locals_max_string=10_000)
+    for stack in trace.stacks:
+        told += [stack.exc_value, *(node for frame in stack.frames if not _is_ours(frame.filename) for node in _nodes(frame))]
+    return "\n".join([*map(str, told), *plain.format()])
+
+
+def _nodes(frame: Frame) -> Iterator[object]:
+    """A frame's variables, as rich shows them."""
+    return (f"{name}={node}" for name, node in (frame.locals or {}).items())
+
+
+def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
+    """The error, its parts, and all that it came from, whether a traceback would show that or not."""
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for each in (error.__cause__, error.__context__, *parts):
+        yield from _chain(each, seen)
+
+
+def _own(error: BaseException) -> Iterator[Any]:
+    return (each for each in traceback.walk_tb(error.__traceback__) if not _is_ours(each[0].f_code.co_filename))
+
+
+def _without_ours(told: Any) -> None:
+    told.stack[:] = [frame for frame in told.stack if not _is_ours(frame.filename)]
+    for each in (told.__cause__, told.__context__, *(told.exceptions or ())):
+        if each is not None:
+            _without_ours(each)
+
+
+def _is_ours(filename: str) -> bool:
+    path = Path(filename)
+    return path.is_relative_to(Path(__file__).parent) or "simulator" in path.parts

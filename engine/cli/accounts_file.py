@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from engine.errors import ConfigError
+from engine.secret import Secret
 
 
 @contextmanager
@@ -35,11 +36,12 @@ def new_private_file(path: Path) -> Iterator[TextIO]:
         raise
 
 
-def in_toml(accounts: Sequence[Mapping[str, str]]) -> str:
+def in_toml(accounts: Sequence[Mapping[str, str | Secret]]) -> str:
     """The accounts as an accounts file has them."""
     return "\n".join("[[account]]\n" + "".join(f"{key} = {_quoted(value)}\n" for key, value in each.items()) for each in accounts)
 
 
-def _quoted(text: str) -> str:
+def _quoted(value: str | Secret) -> str:
+    text = value.reveal() if isinstance(value, Secret) else value
     # A text of JSON is one of TOML, too, as long as it is printable and left unescaped otherwise.
     return json.dumps(text, ensure_ascii=False)

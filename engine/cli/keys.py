@@ -20,6 +20,7 @@ from engine.cli.accounts_file import in_toml, new_private_file
 from engine.cli.output import AT_RISK, CLEAN, clean, print_json, print_sentence, stderr_console, stdout_console
 from engine.config import DEFAULT_NAME, VENUES, check_name, check_venue, is_variable
 from engine.errors import ConfigError, VenueError
+from engine.secret import Secret
 from engine.venues.wallet import address_of
 
 _LIKE_A_KEY = re.compile(r"[0-9A-F]{64}")
@@ -95,11 +96,11 @@ def _options(venue: str, base_url: str | None, chain: dict[str, int | None]) -> 
     return given if base_url is None else {**given, "base_url": base_url}
 
 
-async def _derive(venue: str, private_key: str, options: dict[str, Any]) -> Any:
+async def _derive(venue: str, private_key: Secret, options: dict[str, Any]) -> Any:
     return await VENUES[venue].derive(private_key, **options)
 
 
-def _private_key(venue: str, variable: str | None) -> str:
+def _private_key(venue: str, variable: str | None) -> Secret:
     """The private key, from the environment or from whoever sits at the terminal.
 
     Raises:
@@ -110,10 +111,9 @@ def _private_key(venue: str, variable: str | None) -> str:
         raise ConfigError("what follows --private-key-env is no name of an environment variable (capitals, digits, underscores)")
     chosen = variable or VENUES[venue].private_key
     if chosen in os.environ:
-        return os.environ[chosen]
+        return Secret(os.environ[chosen])
     if variable is not None:
         raise ConfigError(f"the environment variable {clean(chosen)} is not set")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ConfigError(f"no private key: set the environment variable {chosen}; without a terminal it cannot be asked for")
-    typed: str = click.prompt(f"Private key of the wallet at {venue} (it is not shown)", hide_input=True, err=True)
-    return typed.strip()
+    return Secret(click.prompt(f"Private key of the wallet at {venue} (it is not shown)", hide_input=True, err=True).strip())

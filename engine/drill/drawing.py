@@ -261,7 +261,11 @@ def _call(venues: Sequence[VenueScene], accounts: Sequence[AccountScene], dice: 
 def _cut(dice: Random, kind: str) -> CutScene:
     ways: tuple[CutKind, ...] = ("stop", "cancel", "raise") if kind == "stream" else ("stop", "cancel")
     how = dice.choice(ways)
-    return CutScene(how=how, at=float(dice.randint(1, 12)) if how == "raise" else round(dice.expovariate(1.0), 3))
+    if how == "raise":
+        return CutScene(how=how, at=float(dice.randint(1, 12)), unit="results")
+    if dice.random() < 0.5:
+        return CutScene(how=how, at=float(int(dice.expovariate(0.01)) + 1), unit="steps")
+    return CutScene(how=how, at=round(dice.expovariate(1.0), 3))
 
 
 def _named(orders: int, dice: Random) -> tuple[int, ...]:

@@ -112,14 +112,22 @@ class ScopeScene:
 
 
 CutKind = Literal["stop", "cancel", "raise"]
+CutUnit = Literal["seconds", "steps", "results"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutScene:
-    """How a call is cut short: `stop` and `cancel` after so many seconds, `raise` in the reader at so many results."""
+    """How a call is cut short.
+
+    Attributes:
+        how: Stopped by its progress, by cancelling its task, or by an error of the stream's reader.
+        at: When, in `unit`; an error of the reader always comes at so many results.
+        unit: Seconds, steps of any task (the places between two awaits), or results.
+    """
 
     how: CutKind
     at: float
+    unit: CutUnit = "seconds"
 
 
 CallKind = Literal["mass_cancel", "stream", "cancel_all", "cancel_orders", "cancel_order"]

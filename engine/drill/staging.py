@@ -59,8 +59,6 @@ BOOK_AGE_S = 60.0
 QUIET_S = 5.0
 """How long the world goes on after the last call, so that what was on its way arrives. Longer than any way."""
 
-SECRET_HEADERS = ("apikey", "poly_api_key", "poly_passphrase", "poly_signature")
-
 
 class ReaderError(Exception):
     """What the reader of a stream raises where a scene says so."""
@@ -256,7 +254,7 @@ class _Wiretap:
 
     async def send(self, request: HttpRequest, *, on_sent: Callable[[], None]) -> HttpAnswer:
         """See `engine.venues.base.Transport`."""
-        self._secrets.update(value for name, value in request.headers.items() if name.lower() in SECRET_HEADERS)
+        self._secrets.update(secret.reveal() for secret in request.secrets)
         self.under_way += 1
         try:
             return await self._board.send(request, on_sent=on_sent)
@@ -332,12 +330,20 @@ async def _call(
         except Exception as error:  # noqa: BLE001  # whatever it is, the judge is to see it
             record.error = f"{type(error).__name__}: {error}"
 
-    task = asyncio.get_running_loop().create_task(run())
-    if call.cut is not None and call.cut.how != "raise":
-        await asyncio.wait([task], timeout=call.cut.at)
-        if not task.done():
+    task: asyncio.Task[None] | None = None
+
+    def cut() -> None:
+        if task is not None and not task.done() and call.cut is not None:
             record.cut_s = anyio.current_time()
             progress.stop() if call.cut.how == "stop" else task.cancel()
+
+    loop = asyncio.get_running_loop()
+    if call.cut is not None and call.cut.unit == "steps" and isinstance(loop, VirtualClockLoop):
+        loop.after_steps(int(call.cut.at), cut)
+    task = loop.create_task(run())
+    if call.cut is not None and call.cut.unit == "seconds":
+        await asyncio.wait([task], timeout=call.cut.at)
+        cut()
     await asyncio.wait([task])
     record.ended_s = anyio.current_time()
     record.report = progress.report()

@@ -10,7 +10,7 @@ import math
 import random
 import selectors
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
@@ -125,6 +125,24 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
             when += self._dice.random() * SAME_MOMENT_S
         return super().call_at(when, callback, *args, context=context)
 
+    def after_steps(self, steps: int, action: Callable[[], object]) -> None:
+        """Run the action just before some task takes the n-th step from now: between any two awaits of a program.
+
+        Counts the steps of tasks that are made from now on.
+        """
+        left = steps
+
+        def note() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                action()
+
+        def new_task(loop: asyncio.AbstractEventLoop, inner: Any, **options: Any) -> asyncio.Task[Any]:
+            return asyncio.Task(_Counted(inner, note), loop=loop, **options)
+
+        self.set_task_factory(new_task)
+
     def pending_timers(self) -> list[str]:
         """Every timer that is set and not cancelled, in words: what a program that has ended should not leave."""
         handles: list[asyncio.TimerHandle] = getattr(self, "_scheduled", [])
@@ -141,6 +159,31 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
 
     def _thread_done(self, _future: asyncio.Future[Any]) -> None:
         self._jumping.threads_at_work -= 1
+
+
+class _Counted(Coroutine[Any, Any, Any]):
+    """A coroutine whose every step is counted before it is taken."""
+
+    def __init__(self, inner: Coroutine[Any, Any, Any], note: Callable[[], None]) -> None:
+        self._inner = inner
+        self._note = note
+
+    def send(self, value: Any) -> Any:
+        self._note()
+        return self._inner.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        self._note()
+        return self._inner.throw(*error)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def __await__(self) -> Any:
+        return self._inner.__await__()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)  # its state, for whoever asks a task how far it is
 
 
 def new_virtual_clock_loop() -> asyncio.AbstractEventLoop:

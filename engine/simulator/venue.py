@@ -285,7 +285,7 @@ def take_apart(request: HttpRequest) -> WireRequest:
         method=request.method.upper(),
         path=parts.path,
         query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers={name.lower(): value for name, value in request.revealed_headers().items()},
         body=request.body or b"",
     )
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from engine.errors import TransportError
+from engine.secret import Mask, hide_in_error
 from engine.venues.base import HttpAnswer, HttpRequest, Transport
 
 
@@ -31,7 +32,7 @@ async def opened(transport: Transport | None) -> AsyncIterator[Transport]:
 
 
 async def ask(transport: Transport, request: HttpRequest, *, timeout_s: float) -> HttpAnswer:
-    """Send the request and wait for its answer.
+    """Send the request and wait for its answer, which is without the request's own secrets should it repeat them.
 
     Raises:
         TransportError: no complete answer came in time; `.sent` says whether the request may have arrived.
@@ -42,6 +43,11 @@ async def ask(transport: Transport, request: HttpRequest, *, timeout_s: float) -
         nonlocal has_left
         has_left = True
 
+    secrets = Mask(request.secrets)
     with anyio.move_on_after(timeout_s):
-        return await transport.send(request, on_sent=on_sent)
+        try:
+            return (await transport.send(request, on_sent=on_sent)).masked(secrets)
+        except TransportError as error:
+            hide_in_error(error, secrets)
+            raise
     raise TransportError(f"no answer within {timeout_s:g} s", sent=has_left, code="timeout")

@@ -19,28 +19,49 @@ from engine.core.order import OpenOrder
 from engine.core.outcome import Verdict
 from engine.core.quota import Feedback, Kind, Limits
 from engine.core.request import Account, Belongs, Scope
+from engine.secret import Mask, Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """One request, ready to be sent: the bytes are final, so that a signature over them stays true.
 
-    `url` is absolute and already escaped.
+    `url` is absolute and already escaped, and holds no secret. Headers that do are `Secret` until they are sent.
     """
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes | None = None
+    headers: Mapping[str, str | Secret] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Those of its headers."""
+        return tuple(value for value in self.headers.values() if isinstance(value, Secret))
+
+    def revealed_headers(self) -> dict[str, str]:
+        """The headers in the clear: for a transport, at the moment of sending."""
+        return {name: value.reveal() if isinstance(value, Secret) else value for name, value in self.headers.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
-    """One complete answer. Header names are in lower case."""
+    """One complete answer. Header names are in lower case. The repr has neither these nor the body: they may repeat a key."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    def masked(self, secrets: Mask) -> HttpAnswer:
+        """The answer without these secrets, should it repeat them; the same one if it does not."""
+        body = secrets.hide_in(self.body)
+        headers = self.headers
+        together = "\n".join(headers.values())
+        if secrets.hide_in_text(together) is not together:
+            headers = {name: secrets.hide_in_text(value) for name, value in headers.items()}
+        if body is self.body and headers is self.headers:
+            return self
+        return HttpAnswer(status=self.status, headers=headers, body=body)
 
 
 class MassWord(NamedTuple):
@@ -115,7 +136,7 @@ class Venue(Protocol):
         """Equal for accounts that share their limits."""
         ...
 
-    def secrets(self, account: Account) -> tuple[str, ...]:
+    def secrets(self, account: Account) -> tuple[Secret, ...]:
         """What must never be shown, should an answer repeat it."""
         ...
 

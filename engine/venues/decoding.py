@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
 from engine.errors import ConfigError, WireError, shown
+from engine.secret import Secret
 from engine.venues.base import HttpAnswer
 
 MOST_DIGITS = 40
@@ -85,6 +86,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False  # a name, and be it 127.example
+
+
+def is_printable_ascii(secret: Secret) -> bool:
+    """Whether a header can carry it as it is."""
+    text = secret.reveal()
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def path_segment(order_id: str) -> str:

@@ -1,5 +1,8 @@
 """Bytes over aiohttp: the only file that imports its client. One pooled session, no redirects, no cookies, bounded answers.
 
+Headers are in the clear in aiohttp's own frames and in none of ours, so no error leaves here with its frames, nor with the error
+that it was mapped from: a traceback that prints variables would show the key.
+
 What aiohttp raises is mapped here, once, to a `TransportError` that says whether the request may have reached the venue: it
 has not before it began to leave, on a connection that stood, and may have at any time after.
 
@@ -61,11 +64,12 @@ class HttpTransport:
         """Send the request and read the whole answer. See `Transport.send`."""
         way = _OneWay(on_sent)
         token = _WAY.set(way)
+        broken: TransportError
         try:
             async with self._open().request(
                 request.method,
                 URL(request.url, encoded=True),
-                headers=request.headers,
+                headers=request.revealed_headers(),
                 data=request.body,
                 allow_redirects=False,
             ) as response:
@@ -74,12 +78,15 @@ class HttpTransport:
                     headers={name.lower(): value for name, value in response.headers.items()},
                     body=await _bounded_body(response),
                 )
-        except TransportError:
-            raise
-        except Exception as error:  # whatever a broken answer makes the client raise
-            raise _mapped(error, request, sent=way.has_left) from error
+        except TransportError as error:
+            broken = TransportError(str(error), sent=error.sent, code=error.code)
+        except Exception as error:  # noqa: BLE001  # whatever a broken answer makes the client raise
+            broken = _mapped(error, request, sent=way.has_left)
+        except BaseException as error:  # noqa: BLE001  # goes on as it is, but for its frames
+            raise error.with_traceback(None)  # noqa: B904  # the same error
         finally:
             _WAY.reset(token)
+        raise broken
 
     async def aclose(self) -> None:
         """Close every connection."""

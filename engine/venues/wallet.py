@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from engine.errors import ConfigError
+from engine.secret import Secret
 
 _PRIVATE_KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
 
 
-def address_of(private_key: str) -> str:
+def address_of(private_key: Secret) -> str:
     """The wallet's address, in checksum case.
 
     Raises:
@@ -25,22 +27,21 @@ def address_of(private_key: str) -> str:
     return address
 
 
-def sign_typed_data(private_key: str, typed_data: Mapping[str, Any]) -> str:
+def sign_typed_data(private_key: Secret, typed_data: Mapping[str, Any]) -> Secret:
     """The signature of EIP-712 data: 0x and 65 bytes in hex, the last of them 27 or 28.
 
     Raises:
         ConfigError: it is no private key. The message does not show it.
     """
     signed = _account(private_key).sign_typed_data(full_message=dict(typed_data))
-    return "0x" + bytes(signed.signature).hex()
+    return Secret("0x" + bytes(signed.signature).hex())
 
 
-def _account(private_key: str) -> Any:
-    if not isinstance(private_key, str) or not _PRIVATE_KEY.fullmatch(private_key):
+def _account(private_key: Secret) -> Any:
+    if not _PRIVATE_KEY.fullmatch(private_key.reveal()):
         raise ConfigError("a private key must be 64 hex digits as text, with or without 0x; check for stray white space")
     from eth_account import Account  # noqa: PLC0415  # see the top of the file
 
-    try:
-        return Account.from_key(private_key)
-    except Exception:  # noqa: BLE001  # whatever it raises may show the key
-        raise ConfigError("the private key is outside the range of the curve: none of a wallet is") from None
+    with suppress(Exception):  # whatever it raises may show the key, and so may its frames
+        return Account.from_key(private_key.reveal())
+    raise ConfigError("the private key is outside the range of the curve: none of a wallet is")

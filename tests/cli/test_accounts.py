@@ -94,7 +94,7 @@ def test_references_weights_and_blank_cells(csv_file):
     """`env:NAME` is looked up, a blank venue is the chosen one, a blank weight is 1, and such a file may be read by all."""
     path = csv_file("name,api_key,venue,weight\na,env:A_KEY,opinion,2.5\nb,env:B_KEY,,\n", mode=0o644)
     found = read_accounts(path, environment={"A_KEY": "a-key", "B_KEY": "b-key"}, venue="opinion")
-    assert [(each.name, each.venue, each.weight, each.credentials.api_key) for each in found] == [
+    assert [(each.name, each.venue, each.weight, each.credentials.api_key.reveal()) for each in found] == [
         ("a", "opinion", 2.5, "a-key"),
         ("b", "opinion", 1, "b-key"),
     ]

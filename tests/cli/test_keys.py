@@ -89,8 +89,8 @@ def test_a_key_of_opinion_is_one_value(cli, opinion, tmp_path, monkeypatch):
     (account,) = read_accounts(path, environment={})
     assert (ran.code, ran.err) == (0, "")
     assert ADDRESS in ran.out
-    assert account.credentials.api_key not in ran.out
-    assert read(path) == [{"name": "alice", "venue": "opinion", "api_key": account.credentials.api_key}]
+    assert account.credentials.api_key.reveal() not in ran.out
+    assert read(path) == [{"name": "alice", "venue": "opinion", "api_key": account.credentials.api_key.reveal()}]
 
 
 def test_each_nonce_is_another_key(cli, polymarket, tmp_path, monkeypatch):

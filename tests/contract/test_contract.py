@@ -228,7 +228,7 @@ def test_no_secret_is_shown(case):
     ]
 
     assert venue.secrets(alice)
-    for secret in venue.secrets(alice):
+    for secret in (each.reveal() for each in venue.secrets(alice)):
         assert secret not in repr(alice) + repr(alice.credentials) + repr(venue)
         assert not any(secret in request.url + repr(request) for request in requests)
 

@@ -25,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 import yarl
 from fuzz import oracles
 
-from engine import Account, ConfigError, RunReport, Scope, VenueError
+from engine import Account, ConfigError, RunReport, Scope, Secret, VenueError
 from engine.cli.demo_settings import DemoSettings, read_demo
 from engine.config import VENUES, open_venue, read_accounts, read_settings
 from engine.core.listing import Page
@@ -239,7 +239,8 @@ def polymarket(data: bytes) -> None:
     status, body = answer.status, answer.body
     asked = list(dict.fromkeys([A, B, *(found.decode() for found in _HEX_IDS.findall(body)[:8])]))
     verdicts = _asked(lambda: _POLYMARKET.read_cancel(answer, asked, wall_s=WALL_S))
-    mass = _asked(lambda: _POLYMARKET.read_mass(answer, wall_s=WALL_S))
+    said = _asked(lambda: _POLYMARKET.read_mass(answer, wall_s=WALL_S))
+    mass = None if said is None else said.orders
     assert (verdicts is None) == (mass is None)
     assert verdicts is None or asked == list(verdicts)
     for order_id, verdict in [*(verdicts or {}).items(), *(mass or {}).items()]:
@@ -406,16 +407,16 @@ def _check_scope(condition: str, value: Any) -> None:
 def secret(data: bytes) -> None:
     """A secret in base64: its bytes are those that any base64 has, and no error shows it."""
     text = data.decode("utf-8", "surrogateescape")
-    key = _made(lambda: decoded_secret(text))
+    hidden = Secret(text)
+    key = _made(lambda: decoded_secret(hidden))
     if isinstance(key, ConfigError):
         assert len(text) < 8 or text not in str(key)
         return
     plain = text.rstrip("=").translate(str.maketrans("-_", "+/"))
     assert base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True) == key
     signature = hmac.new(key, b"1DELETE/order{}", hashlib.sha256).digest()
-    assert base64.urlsafe_b64encode(signature).decode() == l2_signature(
-        text, timestamp=1, method="DELETE", path="/order", body=b"{}"
-    )
+    signed = l2_signature(hidden, timestamp=1, method="DELETE", path="/order", body=b"{}")
+    assert base64.urlsafe_b64encode(signature).decode() == signed.reveal()
 
 
 # --- files

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from engine import Secret
 from engine.core.order import OrderState, Side
 from engine.simulator import OpinionRules, OpinionSimulator
 from engine.venues.base import HttpRequest
@@ -283,7 +284,7 @@ def test_a_wallet_and_its_own_key():
 
     def ask(action, *, off_s=0, **changes):
         method = {"get": "GET", "create": "POST", "delete": "DELETE"}[action]
-        headers = key_headers("0x" + "11" * 32, action=action, timestamp=epoch_s + off_s) | changes
+        headers = key_headers(Secret("0x" + "11" * 32), action=action, timestamp=epoch_s + off_s) | changes
         request = HttpRequest(method=method, url="http://venue.test/openapi/auth/api-key", headers=headers)
         return json.loads(simulator.receive(request, now_s=0.0).body)
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from engine import Secret
 from engine.core.order import Side
 from engine.errors import ConfigError
 from engine.simulator import BookState, FaultPlan, FaultRule, PolymarketRules, PolymarketSimulator
@@ -104,7 +105,7 @@ def test_a_wallet_is_handed_its_key_once_for_each_nonce():
     simulator = PolymarketSimulator()
 
     def hand_out(method, path, **changes):
-        headers = l1_headers("0x" + "11" * 32, timestamp=int(simulator.rules.epoch_s), nonce=3) | changes
+        headers = l1_headers(Secret("0x" + "11" * 32), timestamp=int(simulator.rules.epoch_s), nonce=3) | changes
         return simulator.receive(HttpRequest(method=method, url=f"http://venue.test{path}", headers=headers), now_s=0.0)
 
     assert 400 == hand_out("GET", "/auth/derive-api-key").status

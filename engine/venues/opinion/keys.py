@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from engine.core.request import checked_seconds
 from engine.errors import VenueError
+from engine.secret import Secret
 from engine.venues.asking import ask, opened
 from engine.venues.base import Transport
 from engine.venues.opinion import wire
@@ -19,7 +20,7 @@ from engine.venues.wallet import address_of
 
 
 async def derive(
-    private_key: str,
+    private_key: Secret,
     *,
     base_url: str,
     create: bool,
@@ -27,7 +28,7 @@ async def derive(
     timeout_s: float,
     wall_clock: Callable[[], float] | None,
     allow_http: bool,
-) -> str:
+) -> Secret:
     """See `OpinionKey.derive`."""
     address = address_of(private_key)
     address_of_venue = wire.checked_base_url(base_url, allow_http=allow_http)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.secret import Secret
 from engine.venues.wallet import address_of, sign_typed_data
 
 CHAIN_ID = 56
@@ -35,7 +36,7 @@ def key_auth(address: str, *, action: str, timestamp: int) -> dict[str, Any]:
     }
 
 
-def key_headers(private_key: str, *, action: str, timestamp: int) -> dict[str, str]:
+def key_headers(private_key: Secret, *, action: str, timestamp: int) -> dict[str, str | Secret]:
     """The three headers for that action; good for five minutes from the timestamp, in Unix seconds.
 
     Raises:

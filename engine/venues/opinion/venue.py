@@ -11,7 +11,9 @@ from engine.core.outcome import Verdict
 from engine.core.quota import Feedback, Kind, Limits
 from engine.core.request import Account, Belongs, Scope, checked_seconds
 from engine.errors import ConfigError, shown
+from engine.secret import Secret
 from engine.venues.base import HttpAnswer, HttpRequest, MassWord, Transport
+from engine.venues.decoding import is_printable_ascii
 from engine.venues.opinion import keys, wire
 from engine.venues.opinion.limits import PUBLISHED, UNLIMITED
 
@@ -20,27 +22,31 @@ PRODUCTION = "https://openapi.opinion.trade"
 https://proxy.opinion.trade:8443 instead; both are documented, and `base_url` takes either."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class OpinionKey:
     """The key of one user. Never the builder's key, which cannot cancel.
+
+    Attributes:
+        api_key: Given as text, held as a `Secret`.
 
     Raises:
         ConfigError: blank, or not what an HTTP header can carry. The message does not show the key.
     """
 
-    api_key: str = field(repr=False)
+    api_key: Secret = field(repr=False)
 
-    def __post_init__(self) -> None:
-        key = self.api_key
-        if not isinstance(key, str) or not key.strip():
+    def __init__(self, api_key: str | Secret) -> None:
+        api_key = Secret.of(api_key)  # from here on no variable shows it
+        if not api_key.reveal().strip():
             raise ConfigError("an Opinion key must be text that is not blank")
-        if not key.isascii() or not key.isprintable() or " " in key:
+        if not is_printable_ascii(api_key):
             raise ConfigError("an Opinion key must be printable ASCII without spaces; check for a stray line end")
+        object.__setattr__(self, "api_key", api_key)
 
     @classmethod
     async def derive(
         cls,
-        private_key: str,
+        private_key: str | Secret,
         *,
         base_url: str = PRODUCTION,
         create: bool = True,
@@ -68,6 +74,7 @@ class OpinionKey:
             VenueError: no key came back, and why: a `TransportError` if asking again may help. A key that may have been made
                 without its answer arriving is found by asking again.
         """
+        private_key = Secret.of(private_key)
         api_key = await keys.derive(
             private_key,
             base_url=base_url,
@@ -147,7 +154,7 @@ class Opinion:
         """The key: the venue counts by key."""
         return self._key(account)
 
-    def secrets(self, account: Account) -> tuple[str, ...]:
+    def secrets(self, account: Account) -> tuple[Secret, ...]:
         """The key."""
         return (self._key(account),)
 
@@ -227,6 +234,6 @@ class Opinion:
         raise AssertionError("Opinion has no tiers")
 
     @staticmethod
-    def _key(account: Account) -> str:
-        key: str = account.credentials.api_key
+    def _key(account: Account) -> Secret:
+        key: Secret = account.credentials.api_key
         return key

@@ -22,10 +22,12 @@ from engine.core.listing import Page
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import WORDS_OF_STATES, Verdict, Word
 from engine.errors import ConfigError, CredentialError, ThrottledError, TransportError, VenueError, WireError
+from engine.secret import Secret
 from engine.venues import decoding
 from engine.venues.base import HttpAnswer, HttpRequest
 from engine.venues.decoding import (
     decimal,
+    is_printable_ascii,
     json_object,
     path_segment,
     refuse_redirect,
@@ -105,7 +107,7 @@ def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
 # --- requests
 
 
-def cancel_request(base_url: str, api_key: str, order_id: str) -> HttpRequest:
+def cancel_request(base_url: str, api_key: Secret, order_id: str) -> HttpRequest:
     """`POST /openapi/order/cancel`. Source: opinion-api 0.4.0, `api/prediction_market_api.py` line 1259."""
     return HttpRequest(
         method="POST",
@@ -115,7 +117,7 @@ def cancel_request(base_url: str, api_key: str, order_id: str) -> HttpRequest:
     )
 
 
-def page_request(base_url: str, api_key: str, *, page: str, market: str | None, statuses: tuple[int, ...]) -> HttpRequest:
+def page_request(base_url: str, api_key: Secret, *, page: str, market: str | None, statuses: tuple[int, ...]) -> HttpRequest:
     """`GET /openapi/order`, parameters in the order of the official client. Source: the same file, lines 1277-1608."""
     query = {"page": page, "limit": str(PAGE_SIZE)}
     if market is not None:
@@ -128,7 +130,7 @@ def page_request(base_url: str, api_key: str, *, page: str, market: str | None, 
     )
 
 
-def order_request(base_url: str, api_key: str, order_id: str) -> HttpRequest:
+def order_request(base_url: str, api_key: Secret, order_id: str) -> HttpRequest:
     """`GET /openapi/order/{orderId}`, the id escaped into one path segment. Source: the same file, line 1885."""
     return HttpRequest(
         method="GET",
@@ -137,7 +139,7 @@ def order_request(base_url: str, api_key: str, order_id: str) -> HttpRequest:
     )
 
 
-def key_request(base_url: str, headers: Mapping[str, str], *, action: str) -> HttpRequest:
+def key_request(base_url: str, headers: Mapping[str, str | Secret], *, action: str) -> HttpRequest:
     """`GET` or `POST /openapi/auth/api-key`, with the headers of a wallet's signature. Source: ccxt 4.5.90, lines 1418-1500."""
     method = KEY_METHODS[action]
     json_headers = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -218,7 +220,7 @@ def read_order(answer: HttpAnswer, order_id: str, *, wall_s: float, side_numbers
 _EVIDENCE = {"orderId", "status", "statusEnum", "filledShares", "filledAmount"}
 
 
-def read_key(answer: HttpAnswer, address: str, *, wall_s: float) -> str | None:
+def read_key(answer: HttpAnswer, address: str, *, wall_s: float) -> Secret | None:
     """The wallet's key, or None for the documented refusals: there is none yet, or there is one already.
 
     No error shows the body of an answer that may hold a key.
@@ -228,19 +230,35 @@ def read_key(answer: HttpAnswer, address: str, *, wall_s: float) -> str | None:
             is refused, a `WireError` for an answer without a key of this wallet.
         VenueError: any other code.
     """
-    code, text, result, is_agreed = _envelope(answer, wall_s=wall_s, hides_body=True)
+    key, is_this_wallets = _handed_out(answer, address)
+    code, text, _, is_agreed = _envelope(_without_result(answer), wall_s=wall_s, hides_body=True)
     if code in NO_KEY_CODES and is_agreed:
         return None
     if code in SIGNATURE_CODES:
         raise CredentialError(f"the venue refuses the signature (code {code}): {text}; check this machine's clock", code=code)
     if code != 0 or not is_agreed or not 200 <= answer.status < 300:
         raise VenueError(f"no key was handed out: HTTP {answer.status}, code {code}: {text}", code=code or answer.status)
-    handed = result if isinstance(result, dict) else {}
-    key, wallet = handed.get("apiKey"), handed.get("walletAddress", address)
-    is_this_wallets = isinstance(wallet, str) and wallet.lower() == address.lower()
-    if not isinstance(key, str) or text_id(key) is None or not key.isascii() or not is_this_wallets:
+    if text_id(key.reveal()) is None or not is_printable_ascii(key) or not is_this_wallets:
         raise WireError(f"no key of this wallet was handed out: HTTP {answer.status}", status=answer.status, code="bad_answer")
     return key
+
+
+def _handed_out(answer: HttpAnswer, address: str) -> tuple[Secret, bool]:
+    """The key, blank where there is none, and whether it is this wallet's. Raises nothing: it sees the key in the clear."""
+    result = (json_object(answer) or {}).get("result")
+    handed = result if isinstance(result, dict) else {}
+    wallet = handed.get("walletAddress", address)
+    return Secret.of(handed.get("apiKey")), isinstance(wallet, str) and wallet.lower() == address.lower()
+
+
+def _without_result(answer: HttpAnswer) -> HttpAnswer:
+    """The answer's envelope alone, in which no key stands."""
+    body = json_object(answer)
+    envelope = None if body is None else {name: value for name, value in body.items() if name in _ENVELOPE}
+    return HttpAnswer(status=answer.status, headers=answer.headers, body=json.dumps(envelope).encode())
+
+
+_ENVELOPE = {"errno", "errmsg", "code", "msg"}
 
 
 def read_row(row: object, side_numbers: Mapping[int, Side]) -> OpenOrder | None:

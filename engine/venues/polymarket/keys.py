@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from engine.core.request import checked_seconds
 from engine.errors import ConfigError, CredentialError, VenueError
+from engine.secret import Secret
 from engine.venues.asking import ask, opened
 from engine.venues.base import Transport
 from engine.venues.polymarket import wire
@@ -22,7 +23,7 @@ LEAST_SKEW_S = 2.0
 
 
 async def derive(
-    private_key: str,
+    private_key: Secret,
     *,
     base_url: str,
     chain_id: int,
@@ -57,7 +58,7 @@ class _Desk:
         self,
         transport: Transport,
         base_url: str,
-        private_key: str,
+        private_key: Secret,
         chain_id: int,
         nonce: int,
         timeout_s: float,

@@ -22,7 +22,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import ConfigError
+from engine.secret import Secret
 from engine.venues.base import Transport
+from engine.venues.decoding import is_printable_ascii
 from engine.venues.wallet import address_of, sign_typed_data
 
 PRODUCTION = "https://clob.polymarket.com"
@@ -38,9 +40,9 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class PolymarketKey:
-    """The API key of one signer, as the venue handed it out.
+    """The API key of one signer, as the venue handed it out. All but the address is given as text, and held as a `Secret`.
 
     Attributes:
         address: Address of the signer, never that of a proxy or deposit wallet.
@@ -53,24 +55,29 @@ class PolymarketKey:
     """
 
     address: str
-    api_key: str = field(repr=False)
-    secret: str = field(repr=False)
-    passphrase: str = field(repr=False)
+    api_key: Secret = field(repr=False)
+    secret: Secret = field(repr=False)
+    passphrase: Secret = field(repr=False)
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.address, str) or not _ADDRESS.fullmatch(self.address):
+    def __init__(self, address: str, api_key: str | Secret, secret: str | Secret, passphrase: str | Secret) -> None:
+        object.__setattr__(self, "address", address)  # first, so that even one half made has a repr
+        # From here on no variable shows one of them.
+        api_key, secret, passphrase = Secret.of(api_key), Secret.of(secret), Secret.of(passphrase)
+        if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
             raise ConfigError("the address of a Polymarket key must be 0x and 40 hex digits: the signer's, not a proxy wallet's")
-        for name, value in (("api_key", self.api_key), ("passphrase", self.passphrase)):
-            if not isinstance(value, str) or not value:
+        for name, value in (("api_key", api_key), ("passphrase", passphrase)):
+            if not value.reveal():
                 raise ConfigError(f"the {name} of a Polymarket key must be text that is not blank")
-            if not value.isascii() or not value.isprintable() or " " in value:
+            if not is_printable_ascii(value):
                 raise ConfigError(f"the {name} of a Polymarket key must be printable ASCII without spaces; check for a line end")
-        decoded_secret(self.secret)
+        decoded_secret(secret)
+        for name, value in (("api_key", api_key), ("secret", secret), ("passphrase", passphrase)):
+            object.__setattr__(self, name, value)
 
     @classmethod
     async def derive(
         cls,
-        private_key: str,
+        private_key: str | Secret,
         *,
         base_url: str = PRODUCTION,
         chain_id: int = POLYGON,
@@ -105,6 +112,7 @@ class PolymarketKey:
         """
         from engine.venues.polymarket import keys  # noqa: PLC0415  # it waits, and whoever only signs must not
 
+        private_key = Secret.of(private_key)
         return await keys.derive(
             private_key,
             base_url=base_url,
@@ -118,21 +126,21 @@ class PolymarketKey:
         )
 
 
-def decoded_secret(secret: str) -> bytes:
+def decoded_secret(secret: Secret) -> bytes:
     """The bytes behind a secret, from either alphabet of base64, with or without padding.
 
     Raises:
         ConfigError: it is no base64. The message does not show it.
     """
-    if not isinstance(secret, str) or not _BASE64.fullmatch(secret):
+    if not _BASE64.fullmatch(secret.reveal()):
         raise ConfigError("the secret of a Polymarket key must be base64 text; check for stray white space")
-    bare = secret.rstrip("=").replace("-", "+").replace("_", "/")
-    if len(bare) % 4 == 1:
+    if len(secret.reveal().rstrip("=")) % 4 == 1:
         raise ConfigError("the secret of a Polymarket key is base64 with a piece missing")
+    bare = secret.reveal().rstrip("=").replace("-", "+").replace("_", "/")
     return base64.b64decode(bare + "=" * (-len(bare) % 4))
 
 
-def l2_signature(secret: str, *, timestamp: int, method: str, path: str, body: bytes | None = None) -> str:
+def l2_signature(secret: Secret, *, timestamp: int, method: str, path: str, body: bytes | None = None) -> Secret:
     """The signature of one request.
 
     Args:
@@ -143,10 +151,13 @@ def l2_signature(secret: str, *, timestamp: int, method: str, path: str, body: b
         body: The exact bytes that are sent, or None.
     """
     message = f"{timestamp}{method}{path}".encode() + (body or b"")
-    return base64.urlsafe_b64encode(hmac.new(decoded_secret(secret), message, hashlib.sha256).digest()).decode()
+    digest = hmac.new(decoded_secret(secret), message, hashlib.sha256).digest()
+    return Secret(base64.urlsafe_b64encode(digest).decode())
 
 
-def l2_headers(key: PolymarketKey, *, timestamp: int, method: str, path: str, body: bytes | None = None) -> dict[str, str]:
+def l2_headers(
+    key: PolymarketKey, *, timestamp: int, method: str, path: str, body: bytes | None = None
+) -> dict[str, str | Secret]:
     """The five headers of one request; see `l2_signature`."""
     return {
         "POLY_ADDRESS": key.address,
@@ -179,7 +190,7 @@ def clob_auth(address: str, *, timestamp: int, nonce: int, chain_id: int) -> dic
     }
 
 
-def l1_headers(private_key: str, *, timestamp: int, nonce: int = 0, chain_id: int = POLYGON) -> dict[str, str]:
+def l1_headers(private_key: Secret, *, timestamp: int, nonce: int = 0, chain_id: int = POLYGON) -> dict[str, str | Secret]:
     """The four headers by which a wallet asks for a key; the address is in checksum case.
 
     Raises:

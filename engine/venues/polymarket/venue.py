@@ -12,6 +12,7 @@ from engine.core.outcome import Verdict
 from engine.core.quota import Feedback, Kind, Limits
 from engine.core.request import Account, Belongs, Scope, checked_seconds
 from engine.errors import ConfigError, shown
+from engine.secret import Secret
 from engine.venues.base import HttpAnswer, HttpRequest, MassWord
 from engine.venues.polymarket import wire
 from engine.venues.polymarket.limits import PUBLISHED, TIERS, UNLIMITED
@@ -109,7 +110,7 @@ class Polymarket:
         """The signer: the venue counts by signer, and several keys of one signer share what it has."""
         return self._key(account).address.lower()
 
-    def secrets(self, account: Account) -> tuple[str, ...]:
+    def secrets(self, account: Account) -> tuple[Secret, ...]:
         """All of the key but its address."""
         key = self._key(account)
         return (key.api_key, key.secret, key.passphrase)

@@ -23,6 +23,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -42,6 +43,7 @@ from engine.errors import (
     VenueError,
     WireError,
 )
+from engine.secret import Secret
 from engine.venues import decoding
 from engine.venues.base import HttpAnswer, HttpRequest, MassWord
 from engine.venues.decoding import (
@@ -223,7 +225,7 @@ def tier_request(base_url: str, key: PolymarketKey, *, wall_s: float) -> HttpReq
     return _signed(base_url, key, "GET", "/v1/user/rate-limit-tier", wall_s=wall_s)
 
 
-def key_request(base_url: str, headers: Mapping[str, str], *, create: bool) -> HttpRequest:
+def key_request(base_url: str, headers: Mapping[str, str | Secret], *, create: bool) -> HttpRequest:
     """`GET /auth/derive-api-key`, or `POST /auth/api-key`, with the headers of an L1 signature and without a body."""
     method, path = ("POST", "/auth/api-key") if create else ("GET", "/auth/derive-api-key")
     return HttpRequest(method=method, url=base_url + path, headers=headers)
@@ -531,15 +533,27 @@ def read_key(answer: HttpAnswer, address: str, *, wall_s: float) -> PolymarketKe
     """
     if answer.status == 400 and _sentence(_text(answer)) in ("could not create api key", "could not derive api key"):
         return None
-    _require_good(answer, wall_s=wall_s)
-    body = json_object(answer) or {}
-    parts = [body.get(name) for name in ("apiKey", "secret", "passphrase")]
-    try:
-        if all(isinstance(part, str) for part in parts):
-            return PolymarketKey(address, *map(str, parts))
-    except ConfigError:
-        pass
+    _require_good(_without_key(answer), wall_s=wall_s)
+    with suppress(ConfigError):
+        return PolymarketKey(address, *_handed_out(answer))
     raise WireError(f"no usable key was handed out: HTTP {answer.status}", status=answer.status, code="bad_answer")
+
+
+def _handed_out(answer: HttpAnswer) -> tuple[Secret, Secret, Secret]:
+    body = json_object(answer) or {}
+    return Secret.of(body.get("apiKey")), Secret.of(body.get("secret")), Secret.of(body.get("passphrase"))
+
+
+def _without_key(answer: HttpAnswer) -> HttpAnswer:
+    """The answer with its words alone, in which no key stands: an error may show them."""
+    body = json_object(answer)
+    kept = _text(answer).encode()
+    if body is not None:
+        kept = json.dumps({name: value for name, value in body.items() if name in _WORDS}).encode()
+    return HttpAnswer(status=answer.status, headers=answer.headers, body=kept)
+
+
+_WORDS = {"error", "error_msg", "retry_after_seconds"}
 
 
 # --- refusals

@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from engine import ConfigError, CredentialError, ThrottledError, TransportError, VenueError, WireError
+from engine import ConfigError, CredentialError, Secret, ThrottledError, TransportError, VenueError, WireError
 from engine.venues.base import HttpAnswer
 from engine.venues.opinion import OpinionKey, signing
 
@@ -68,9 +68,9 @@ async def test_the_requests_are_the_documented_ones():
 
     assert {"https://proxy.opinion.trade:8443/openapi/auth/api-key"} == {each.url for each in desk.requests}
     assert [None, b"{}"] == [each.body for each in desk.requests]
-    assert [signing.key_headers(PRIVATE_KEY, action=action, timestamp=NOW_S) | json_headers for action in ("get", "create")] == [
-        each.headers for each in desk.requests
-    ]
+    assert [
+        signing.key_headers(Secret(PRIVATE_KEY), action=action, timestamp=NOW_S) | json_headers for action in ("get", "create")
+    ] == [each.headers for each in desk.requests]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ The private key is 32 bytes of 0x11.
 import pytest
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
+from support import revealed
 
+from engine import Secret
 from engine.venues.opinion import signing
 
 PRIVATE_KEY = "0x" + "11" * 32
@@ -58,7 +60,7 @@ def test_a_wallet_signs_for_its_key_as_others_do(action, struct_hash, digest, si
         "OPINION_ADDRESS": ADDRESS,
         "OPINION_SIGNATURE": "0x" + signature,
         "OPINION_TIMESTAMP": str(TIMESTAMP),
-    } == signing.key_headers(PRIVATE_KEY, action=action, timestamp=TIMESTAMP)
+    } == revealed(signing.key_headers(Secret(PRIVATE_KEY), action=action, timestamp=TIMESTAMP))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from engine import ConfigError, CredentialError, ThrottledError, TransportError, VenueError, WireError
+from engine import ConfigError, CredentialError, Secret, ThrottledError, TransportError, VenueError, WireError
 from engine.errors import UnavailableError
 from engine.venues.base import HttpAnswer, HttpRequest
 from engine.venues.polymarket import PolymarketKey, signing
@@ -16,7 +16,7 @@ PRIVATE_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff8
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 NOW_S = 1700000000
 KEY = PolymarketKey(ADDRESS, "the-api-key", "c2VjcmV0LWJ5dGVz", "the-passphrase")
-PARTS = {"apiKey": KEY.api_key, "secret": KEY.secret, "passphrase": KEY.passphrase}
+PARTS = {"apiKey": "the-api-key", "secret": "c2VjcmV0LWJ5dGVz", "passphrase": "the-passphrase"}
 
 DERIVE, CREATE, TIME = "GET /auth/derive-api-key", "POST /auth/api-key", "GET /time"
 NONE_YET, USED = (400, {"error": "Could not derive api key!"}), (400, {"error": "Could not create api key"})
@@ -155,7 +155,7 @@ async def test_the_request_is_the_one_that_the_official_clients_send():
     """Address, nonce and chain go where they belong; there is no body."""
     desk = Desk(HANDED_OUT)
     await derive(desk, PRIVATE_KEY[2:], nonce=23, chain_id=80002)
-    expected = signing.l1_headers(PRIVATE_KEY, timestamp=NOW_S, nonce=23, chain_id=80002)
+    expected = signing.l1_headers(Secret(PRIVATE_KEY), timestamp=NOW_S, nonce=23, chain_id=80002)
 
     assert (expected, None) == (desk.requests[0].headers, desk.requests[0].body)
 

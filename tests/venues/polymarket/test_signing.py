@@ -8,8 +8,9 @@ from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 from hypothesis import given
 from hypothesis import strategies as st
+from support import revealed
 
-from engine import ConfigError
+from engine import ConfigError, Secret
 from engine.venues.polymarket import PolymarketKey, signing
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text("utf-8"))
@@ -33,14 +34,14 @@ def test_a_request_is_signed_as_the_official_clients_sign_it(vector):
     """Timestamp, method, path and the exact bytes of the body make the documented signature."""
     body = None if vector["body"] is None else vector["body"].encode()
     signature = signing.l2_signature(
-        VECTORS["secrets"][vector["secret"]],
+        Secret(VECTORS["secrets"][vector["secret"]]),
         timestamp=vector["timestamp"],
         method=vector["method"],
         path=vector["path"],
         body=body,
     )
 
-    assert vector["signature"] == signature
+    assert vector["signature"] == signature.reveal()
 
 
 def test_no_quote_is_rewritten_before_signing():
@@ -48,18 +49,18 @@ def test_no_quote_is_rewritten_before_signing():
     vector = next(each for each in VECTORS["hmac"] if "rewritten_by_older_clients" in each)
     older = vector["rewritten_by_older_clients"]
     rewritten = signing.l2_signature(
-        SECRET, timestamp=vector["timestamp"], method="DELETE", path="/orders", body=older["body"].encode()
+        Secret(SECRET), timestamp=vector["timestamp"], method="DELETE", path="/orders", body=older["body"].encode()
     )
 
-    assert older["signature"] == rewritten != vector["signature"]
+    assert older["signature"] == rewritten.reveal() != vector["signature"]
 
 
 @pytest.mark.parametrize(("name", "secret"), VECTORS["same_secret"]["forms"].items())
 def test_a_secret_may_be_written_in_either_alphabet_and_without_padding(name, secret):
     """All forms of base64 are one secret, and sign alike."""
-    assert bytes.fromhex(VECTORS["same_secret"]["hex"]) == signing.decoded_secret(secret), name
-    assert VECTORS["headers"]["l2_cancel_all"]["POLY_SIGNATURE"] == signing.l2_signature(
-        secret, timestamp=1700000000, method="DELETE", path="/cancel-all"
+    assert bytes.fromhex(VECTORS["same_secret"]["hex"]) == signing.decoded_secret(Secret(secret)), name
+    assert Secret(VECTORS["headers"]["l2_cancel_all"]["POLY_SIGNATURE"]) == signing.l2_signature(
+        Secret(secret), timestamp=1700000000, method="DELETE", path="/cancel-all"
     )
 
 
@@ -68,18 +69,18 @@ def test_every_secret_survives_its_writing(secret, alphabet, padded):
     """Whatever its bytes, a secret decodes to them from either alphabet, padded or not."""
     text = signing.base64.b64encode(secret, alphabet.encode()).decode()
 
-    assert secret == signing.decoded_secret(text if padded else text.rstrip("="))
+    assert secret == signing.decoded_secret(Secret(text if padded else text.rstrip("=")))
 
 
 def test_the_headers_are_the_documented_five():
     """Names, order of case and values of the official header sets."""
     body = b'{"orderID":"0x38a73eed1e6d177545e9ab027abddfb7e08dbe975fa777123b1752d203d6ac88"}'
 
-    assert VECTORS["headers"]["l2_cancel_order"] == signing.l2_headers(
-        key(), timestamp=1700000000, method="DELETE", path="/order", body=body
+    assert VECTORS["headers"]["l2_cancel_order"] == revealed(
+        signing.l2_headers(key(), timestamp=1700000000, method="DELETE", path="/order", body=body)
     )
-    assert VECTORS["headers"]["l2_cancel_all"] == signing.l2_headers(
-        key(), timestamp=1700000000, method="DELETE", path="/cancel-all"
+    assert VECTORS["headers"]["l2_cancel_all"] == revealed(
+        signing.l2_headers(key(), timestamp=1700000000, method="DELETE", path="/cancel-all")
     )
 
 
@@ -91,7 +92,7 @@ def test_a_wallet_signs_for_a_key_as_the_official_clients_do(vector, prefix):
         full_message=signing.clob_auth(ADDRESS, timestamp=vector["timestamp"], nonce=vector["nonce"], chain_id=vector["chain_id"])
     )
     headers = signing.l1_headers(
-        prefix + PRIVATE_KEY.removeprefix("0x"),
+        Secret(prefix + PRIVATE_KEY.removeprefix("0x")),
         timestamp=vector["timestamp"],
         nonce=vector["nonce"],
         chain_id=vector["chain_id"],
@@ -105,7 +106,7 @@ def test_a_wallet_signs_for_a_key_as_the_official_clients_do(vector, prefix):
         "POLY_SIGNATURE": vector["signature"],
         "POLY_TIMESTAMP": str(vector["timestamp"]),
         "POLY_NONCE": str(vector["nonce"]),
-    } == headers
+    } == revealed(headers)
 
 
 def test_the_typed_data_is_the_documented_one():
@@ -120,7 +121,9 @@ def test_the_typed_data_is_the_documented_one():
 
 def test_a_wallets_headers_are_the_documented_four():
     """Names and values of the official header set; the address is in checksum case."""
-    assert VECTORS["headers"]["l1_polygon_nonce0"] == signing.l1_headers(PRIVATE_KEY.upper()[2:], timestamp=1700000000)
+    assert VECTORS["headers"]["l1_polygon_nonce0"] == revealed(
+        signing.l1_headers(Secret(PRIVATE_KEY.upper()[2:]), timestamp=1700000000)
+    )
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,9 @@ def test_the_secret_parts_of_a_key_are_named_and_never_shown():
     request = venue.cancel_request(ALICE, [ORDER_ID], wall_s=1700000000.0)
     shown = repr(ALICE) + repr(KEY) + repr(venue) + repr(request)
 
-    assert ("the-api-key", "c2VjcmV0LWJ5dGVz", "the-passphrase") == venue.secrets(ALICE)
-    assert [] == [part for part in (*venue.secrets(ALICE), request.headers["POLY_SIGNATURE"]) if part in shown]
+    assert ("the-api-key", "c2VjcmV0LWJ5dGVz", "the-passphrase") == tuple(part.reveal() for part in venue.secrets(ALICE))
+    assert {*venue.secrets(ALICE)} - {KEY.secret} < {*request.secrets}  # that of the key signs, and is not sent
+    assert [] == [part for part in (*venue.secrets(ALICE), request.headers["POLY_SIGNATURE"]) if part.reveal() in shown]
 
 
 # --- scopes

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import revealed
 
 from engine import (
     Account,
@@ -127,7 +128,7 @@ def test_a_request_is_the_one_that_the_official_clients_sign(request_, name):
 
     assert (expected["method"], BASE + expected["path"]) == (request_.method, request_.url.partition("?")[0])
     assert body == request_.body
-    assert headers | ({} if body is None else {"Content-Type": "application/json"}) == request_.headers
+    assert headers | ({} if body is None else {"Content-Type": "application/json"}) == request_.revealed_headers()
 
 
 def test_a_request_for_one_asset_names_nothing_else():
@@ -154,7 +155,7 @@ def test_a_listing_is_narrowed_and_the_query_is_not_signed(scope, cursor, query)
     request = Polymarket().page_request(ALICE, scope, cursor, wall_s=WALL_S)
 
     assert f"{BASE}/data/orders{query}" == request.url
-    assert vector("get_open_orders")["signature"] == request.headers["POLY_SIGNATURE"]
+    assert vector("get_open_orders")["signature"] == request.revealed_headers()["POLY_SIGNATURE"]
 
 
 def test_each_request_is_signed_for_its_own_second():
@@ -838,7 +839,7 @@ def test_a_tier_that_is_no_json_is_refused(body):
 
 # --- keys
 
-HANDED_OUT = {"apiKey": KEY.api_key, "secret": KEY.secret, "passphrase": KEY.passphrase}
+HANDED_OUT = revealed({"apiKey": KEY.api_key, "secret": KEY.secret, "passphrase": KEY.passphrase})
 
 
 def test_a_key_is_read_whole():

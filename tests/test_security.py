@@ -1,6 +1,7 @@
 """What no file of the engine does, read from its source: run text, unpickle, start a program, widen a mode, trust anybody."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,13 @@ def test_a_file_is_made_for_its_owner_alone(path):
 def test_a_file_for_everybody_would_be_found(source):
     """The search finds each of these in a file of one line."""
     assert 1 == len(list(written(ast.parse(source))))
+
+
+def test_what_the_document_refers_to_is_there():
+    """Every file, folder and test that docs/security.md names exists."""
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    named = re.findall(r"`((?:engine|tests)/[\w/.]+|test_\w+)`", text)
+    tests = {name for path in ROOT.glob("tests/**/test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))}
+
+    assert len(named) > 10
+    assert [] == [name for name in named if name not in tests and not (ROOT / name).exists()]

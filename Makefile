@@ -3,11 +3,12 @@
 # make check  everything that has to be green: format, lint, types, walls, tests with coverage
 # make vendor set up the environments of the vendors' own clients, for tests/vendor
 # make bench  print ratios that say how close to the limits the engine comes
+# make audit  ask the network whether a pinned package is known to be vulnerable, or withdrawn; part of no other target
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check vendor bench clean
+.PHONY: demo test check vendor bench audit clean
 
 demo: .venv/.ready
 	$(BIN)/cancel-engine demo
@@ -20,6 +21,7 @@ check: .venv/.ready
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pip --disable-pip-version-check check
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='engine/core/*,engine/venues/*/wire.py,engine/venues/*/signing.py,engine/venues/decoding.py'
 
@@ -29,8 +31,14 @@ bench: .venv/.ready
 	$(BIN)/python benchmarks/pace.py
 	$(BIN)/python benchmarks/mass.py
 
+# pip-audit brings some 30 packages that nothing else here needs, so it has an environment of its own, made when it is asked for.
+audit:
+	@$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3' \
+		|| { echo "audit: could not audit: pip-audit could not be installed; nothing was looked up" >&2; exit 2; }
+	@$(PYTHON) tools/audit.py .venv-audit/bin
+
 clean:
-	rm -rf .venv .venv-vendor .venv-vendor-polymarket
+	rm -rf .venv .venv-audit .venv-vendor .venv-vendor-polymarket
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -14,6 +14,7 @@ from engine import (
     Progress,
     RunReport,
     Scope,
+    Secret,
     Side,
     Tactic,
 )
@@ -50,7 +51,9 @@ async def every_call() -> None:
 async def the_second_venue() -> None:
     bob_key = PolymarketKey("0x" + "0" * 40, "api-key", "c2VjcmV0", "passphrase")
     assert_type(await PolymarketKey.derive("0x" + "1" * 64), PolymarketKey)
-    assert_type(await OpinionKey.derive("0x" + "1" * 64), OpinionKey)
+    assert_type(await OpinionKey.derive(Secret("0x" + "1" * 64)), OpinionKey)
+    assert_type(OpinionKey(Secret("user-api-key")).api_key.reveal(), str)
+    assert_type(bob_key.secret, Secret)
     async with CancelEngine(Polymarket("https://clob.polymarket.com", timeout_s=30, tier="gold")) as engine:
         bob = Account("bob", bob_key)
         every = await engine.cancel_all(bob, Scope(asset="123"), lists_first=True, priority=lambda order: order.notional)

@@ -11,10 +11,15 @@ import struct
 from contextlib import asynccontextmanager, suppress
 
 import anyio
+import trustme
 
 from engine import TransportError
 from engine.venues.base import HttpRequest
 from engine.venues.http import HttpTransport
+
+HOST = "127.0.0.1"
+AUTHORITY = trustme.CA()
+"""Whom a client that is `trusting()` believes."""
 
 NO_LINGER = struct.pack("ii", 1, 0)
 """`SO_LINGER` with a time of nothing: closing sends a reset, and what is unsent is thrown away."""
@@ -171,8 +176,8 @@ class RoughServer:
 async def rough_server(script, *, tls=None):
     """Listen on a free port of 127.0.0.1 while the block runs, and let the script have every connection."""
     rough = RoughServer(script)
-    server = await asyncio.start_server(rough.accept, "127.0.0.1", 0, ssl=tls, backlog=MOST_WAITING)
-    rough.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(rough.accept, HOST, 0, ssl=tls, backlog=MOST_WAITING)
+    rough.base_url = f"{'https' if tls else 'http'}://{HOST}:{server.sockets[0].getsockname()[1]}"
     try:
         yield rough
     finally:
@@ -210,6 +215,20 @@ def repeats(begin, again):
         await peer.repeat(again)
 
     return script
+
+
+def server_side(*names, authority=AUTHORITY, **dates):
+    """What a server shows that has a certificate for these names, or for the right one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*(names or (HOST,)), **dates).configure_cert(context)
+    return context
+
+
+def trusting():
+    """What a client needs that believes our authority."""
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    return context
 
 
 def request_to(server, *, method="POST", path="order", body=None):

@@ -303,7 +303,7 @@ async def test_everything_at_once_over_many_accounts():
     assert before == asyncio.all_tasks()
 
     assert report.elapsed_s < ENDS_S
-    assert len(wire.passed) > 150
+    assert len(wire.passed) > 50
     assert [] == [lie for summary in report.accounts.values() for lie in lies(summary, simulator.ledger)]
     for name, summary in report.accounts.items():
         assert not (summary.verified and simulator.ledger.open_ids(name))

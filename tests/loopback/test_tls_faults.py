@@ -11,6 +11,7 @@ from loopback.rough_server import (
     AT_ONCE_S,
     CLOSE,
     HONEST,
+    HOST,
     KEY,
     RESET,
     SHORT_S,
@@ -21,6 +22,8 @@ from loopback.rough_server import (
     request_to,
     rough_server,
     says,
+    server_side,
+    trusting,
     under_fire,
 )
 
@@ -29,16 +32,7 @@ from engine.venues.http import CONNECT_S, HttpTransport
 
 pytestmark = pytest.mark.anyio
 
-AUTHORITY = trustme.CA()
-HOST = "127.0.0.1"
 BODY = b'{"errno":0,"result":{"result":true}}'
-
-
-def server_side(*names, authority=AUTHORITY, **dates):
-    """What a server shows that has a certificate for these names."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names, **dates).configure_cert(context)
-    return context
 
 
 def signed_by_itself(folder):
@@ -50,20 +44,13 @@ def signed_by_itself(folder):
     return context
 
 
-def trusting():
-    """What a client needs that believes our authority."""
-    context = ssl.create_default_context()
-    AUTHORITY.configure_trust(context)
-    return context
-
-
 @asynccontextmanager
 async def trusting_transport():
     """A transport that believes our authority, and must work in the end."""
     transport = HttpTransport(tls=trusting())
     try:
         yield transport
-        async with rough_server(lambda peer: peer.serve(), tls=server_side(HOST)) as good:
+        async with rough_server(lambda peer: peer.serve(), tls=server_side()) as good:
             assert (200, HONEST) == await fate(transport, request_to(good))
     finally:
         await transport.aclose()
@@ -71,7 +58,7 @@ async def trusting_transport():
 
 BAD_CERTIFICATES = {
     "signed_by_itself": signed_by_itself,
-    "signed_by_another": lambda _: server_side(HOST, authority=trustme.CA()),
+    "signed_by_another": lambda _: server_side(authority=trustme.CA()),
     "of_another_host": lambda _: server_side("other.example"),
     "of_a_name_that_only_looks_like_it": lambda _: server_side("127.0.0.1.example", "127.0.0.2"),
     "expired": lambda _: server_side(
@@ -156,7 +143,7 @@ BREAKS_LATER = {
 @pytest.mark.parametrize("name", BREAKS_LATER)
 async def test_what_breaks_after_the_handshake_may_have_arrived(name, method):
     """Inside TLS as without it: broken, sent, sent once, and the transport goes on."""
-    async with under_fire(BREAKS_LATER[name], tls=server_side(HOST), trust=trusting()) as (server, transport):
+    async with under_fire(BREAKS_LATER[name], tls=server_side(), trust=trusting()) as (server, transport):
         assert ("broken", True) == await fate(transport, request_to(server, method=method))
         assert 1 == server.connections
 
@@ -164,14 +151,14 @@ async def test_what_breaks_after_the_handshake_may_have_arrived(name, method):
 @pytest.mark.parametrize("at", [0, 20, 60])
 async def test_what_stalls_after_the_handshake_may_have_arrived(at):
     """A stall inside TLS costs the caller's patience, and leaves no connection behind."""
-    async with under_fire(says(answer(BODY)[:at], STALL), tls=server_side(HOST), trust=trusting()) as (server, transport):
+    async with under_fire(says(answer(BODY)[:at], STALL), tls=server_side(), trust=trusting()) as (server, transport):
         assert ("timeout", True) == await fate(transport, request_to(server), timeout_s=SHORT_S)
 
 
 async def test_a_second_answer_inside_tls_is_never_the_answer_to_the_next_request():
     """What comes unasked on a resting connection closes it, inside TLS too."""
     script = says(answer(BODY), SOON, answer(b"forged"))
-    async with under_fire(script, tls=server_side(HOST), trust=trusting()) as (server, transport):
+    async with under_fire(script, tls=server_side(), trust=trusting()) as (server, transport):
         assert (200, BODY) == await fate(transport, request_to(server))
         await anyio.sleep(0.03)
         assert (200, HONEST) == await fate(transport, request_to(server))

@@ -28,6 +28,8 @@ from loopback.rough_server import (
     request_to,
     rough_server,
     says,
+    server_side,
+    trusting,
     under_fire,
 )
 
@@ -203,38 +205,50 @@ async def test_a_slow_answer_is_waited_for():
         assert ("timeout", True) == await fate(transport, request_to(server), timeout_s=0.02)
 
 
-async def test_an_answer_cut_at_any_byte_is_none():
-    """Reset, closed or stalled behind any byte: never an answer, always sent, and sent once, all at the same time."""
+@pytest.mark.parametrize("end", ["reset", "close", "stall"])
+async def test_an_answer_cut_at_any_byte_is_none(end):
+    """Whatever ends it behind any byte, it is never an answer; each request counts as sent, and was sent once."""
     whole = answer(BODY, "Content-Type: application/json")
+    ends = {"reset": RESET, "close": CLOSE, "stall": STALL}
 
     async def script(peer):
         seen = await peer.request()
-        _, how, at = seen.split(b" ")[1].split(b"/")
-        await peer.say(whole[: int(at)])
-        await asyncio.sleep(0.01)
-        await {
-            b"reset": says(RESET, reads="nothing"),
-            b"close": says(CLOSE, reads="nothing"),
-            b"stall": says(STALL, reads="nothing"),
-        }[how](peer)
+        at = int(seen.split(b" ")[1].removeprefix(b"/"))
+        await says(whole[:at], SOON, ends[end], reads="nothing")(peer)
 
     fates = {}
 
-    async def ask(transport, server, how, at):
-        request = request_to(server, method=("POST", "DELETE")[at % 2], path=f"{how}/{at}")
-        fates[how, at] = await fate(transport, request, timeout_s=1.0)
+    async def ask(transport, server, at):
+        request = request_to(server, method=("POST", "DELETE")[at % 2], path=f"{at}")
+        fates[at] = await fate(transport, request, timeout_s=1.0 if end == "stall" else 5 * AT_ONCE_S)
 
     async with rough_server(script) as server:
-        transport = HttpTransport(connections=1_000)
+        transport = HttpTransport()
         async with anyio.create_task_group() as group:
-            for how in ("reset", "close", "stall"):
-                for at in range(len(whole)):
-                    group.start_soon(ask, transport, server, how, at)
+            for at in range(len(whole)):
+                group.start_soon(ask, transport, server, at)
         await transport.aclose()
         assert await server.are_gone()
 
-    assert {key: ("timeout" if key[0] == "stall" else "broken", True) for key in fates} == fates
-    assert 3 * len(whole) == len(fates) == len(server.requests)
+    assert dict.fromkeys(range(len(whole)), ("timeout" if end == "stall" else "broken", True)) == fates
+    assert len(whole) == len(server.requests)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_a_request_that_is_cancelled_at_any_moment_leaves_nothing_behind(tls):
+    """Cancelled after any number of turns of the loop, on a new connection or a kept one, it takes no connection with it."""
+    async with under_fire(lambda peer: peer.serve(), tls=server_side() if tls else None, trust=trusting() if tls else None) as (
+        server,
+        transport,
+    ):
+        for turns in range(40):
+            for _ in range(2):
+                task = asyncio.ensure_future(fate(transport, request_to(server)))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+            assert (200, HONEST) == await fate(transport, request_to(server))
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["reset", "stall"])

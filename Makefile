@@ -2,12 +2,15 @@
 # make test   set up and run the tests
 # make check  everything that has to be green: format, lint, types, walls, tests with coverage
 # make vendor set up the environments of the vendors' own clients, for tests/vendor
+# make fuzz   look for bytes that break a decoder, with coverage as the guide: make fuzz SECONDS=60 TARGETS="opinion report"
 # make bench  print ratios that say how close to the limits the engine comes
 
 PYTHON ?= python3
 BIN := .venv/bin
+SECONDS := 60
+TARGETS := $(notdir $(wildcard tests/fuzz/corpus/*))
 
-.PHONY: demo test check vendor bench clean
+.PHONY: demo test check vendor fuzz bench clean
 
 demo: .venv/.ready
 	$(BIN)/cancel-engine demo
@@ -25,12 +28,15 @@ check: .venv/.ready
 
 vendor: .venv-vendor/.ready .venv-vendor-polymarket/.ready
 
+fuzz: .venv-fuzz/.ready
+	for target in $(TARGETS); do .venv-fuzz/bin/python tests/fuzz/drive.py $$target $(SECONDS) || exit 1; done
+
 bench: .venv/.ready
 	$(BIN)/python benchmarks/pace.py
 	$(BIN)/python benchmarks/mass.py
 
 clean:
-	rm -rf .venv .venv-vendor .venv-vendor-polymarket
+	rm -rf .venv .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -45,4 +51,9 @@ clean:
 .venv-vendor-polymarket/.ready: tests/vendor/requirements-polymarket.txt
 	$(PYTHON) -m venv .venv-vendor-polymarket
 	.venv-vendor-polymarket/bin/pip install --quiet --disable-pip-version-check --requirement tests/vendor/requirements-polymarket.txt
+	touch $@
+
+.venv-fuzz/.ready: tests/fuzz/requirements.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement tests/fuzz/requirements.txt --editable .
 	touch $@

@@ -215,7 +215,7 @@ def text_id(value: object) -> str | None:
 
 def whole(value: object) -> int | None:
     """A whole number that is not negative, from a number or its decimal text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
         return int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)

@@ -86,6 +86,14 @@ def test_a_deep_body_does_not_end_the_process():
     assert (0, "None\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"), [(10**18 - 1, 10**18 - 1), (str(10**18 - 1), 10**18 - 1), (10**18, None), (str(10**18), None)]
+)
+def test_a_whole_number_has_the_same_bound_as_text_and_as_a_number(value, expected):
+    """Eighteen digits are believed in both forms, and no more in either."""
+    assert expected == decoding.whole(value)
+
+
 @pytest.mark.parametrize("number", [10**5_000, -(10**5_000)], ids=["huge", "hugely negative"])
 def test_a_number_that_cannot_be_written_is_neither_id_nor_amount(number):
     """The interpreter refuses to write thousands of digits; the helpers say None before it does."""

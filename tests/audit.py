@@ -1,6 +1,6 @@
 """`make audit`: are the pinned packages known to be vulnerable, or withdrawn? Asks services of the network, so no test runs it.
 
-    python tools/audit.py .venv-audit/bin
+    python tests/audit.py .venv-audit/bin
 
 pip-audit itself says "No known vulnerabilities found" where it could look up nothing at all. Here, *nothing known* and *could not
 look* are different answers: the exit code is 0 where all packages were looked up, 1 for a vulnerable or withdrawn one, and 2

@@ -1,13 +1,14 @@
 # make demo   set up and run the main job against the embedded simulator
 # make test   set up and run the tests
 # make check  everything that has to be green: format, lint, types, walls, tests with coverage
+# make mutants break a copy of the engine in one place at a time, and see the tests go red each time
 # make vendor set up the environments of the vendors' own clients, for tests/vendor
 # make bench  print ratios that say how close to the limits the engine comes
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check vendor bench clean
+.PHONY: demo test check mutants vendor bench clean
 
 demo: .venv/.ready
 	$(BIN)/cancel-engine demo
@@ -22,6 +23,9 @@ check: .venv/.ready
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='engine/core/*,engine/venues/*/wire.py,engine/venues/*/signing.py,engine/venues/decoding.py'
+
+mutants: .venv/.ready
+	$(BIN)/python tests/mutation/run.py --write
 
 vendor: .venv-vendor/.ready .venv-vendor-polymarket/.ready
 

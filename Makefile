@@ -1,6 +1,7 @@
 # make demo   set up and run the main job against the embedded simulator
 # make test   set up and run the tests
 # make check  everything that has to be green: format, lint, types, walls, tests with coverage
+# make mutants break a copy of the engine in one place at a time, and see the tests go red each time
 # make vendor set up the environments of the vendors' own clients, for tests/vendor
 # make fuzz   look for bytes that break a decoder, with coverage as the guide: make fuzz SECONDS=60 TARGETS="opinion report"
 # make soak   draw runs from seeds and judge them, for as long as asked: make soak SEEDS=100000, which goes on where it stopped
@@ -30,6 +31,9 @@ check: .venv/.ready
 	$(BIN)/pip --disable-pip-version-check check
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='engine/core/*,engine/venues/*/wire.py,engine/venues/*/signing.py,engine/venues/decoding.py'
+
+mutants: .venv/.ready
+	$(BIN)/python tests/mutation/run.py --write
 
 vendor: .venv-vendor/.ready .venv-vendor-polymarket/.ready
 

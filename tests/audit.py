@@ -56,7 +56,7 @@ def _shown(hole: dict[str, Any]) -> str:
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)  # noqa: S603  # our own
+        return subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)  # our own
     except (OSError, subprocess.TimeoutExpired):
         return subprocess.CompletedProcess(command, COULD_NOT, "", "")
 

@@ -434,7 +434,7 @@ class Drain:
 
     def _take_up(self, slot: Slot) -> Slot | None:
         """An order that was settled before this walk began, and is still listed."""
-        was_closed = slot.is_acknowledged or not slot.outcome.may_be_live
+        was_closed = slot.is_acknowledged or slot.was_closed or not slot.outcome.may_be_live
         most_fruitless = self._retry.sweeps if was_closed else min(1, self._retry.sweeps)
         # What stands here for other orders must not cost this one its own sweeps: it may have come late.
         can_try = slot.sweeps < most_fruitless or (self._fruitless < most_fruitless and slot.sweeps < MOST_SWEEPS)

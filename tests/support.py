@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import traceback
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -13,6 +14,8 @@ import anyio
 from rich.traceback import Frame, Traceback
 
 from engine import Account, CancelEngine, Limits, Secret
+from engine.drill.scene import AccountScene, CallScene, EventScene, FaultScene, Scene, VenueScene
+from engine.drill.staging import Evidence, play
 from engine.simulator import (
     FaultPlan,
     FaultRule,
@@ -21,6 +24,7 @@ from engine.simulator import (
     OpinionSimulator,
     SimulatedVenue,
     Switchboard,
+    VirtualClockLoop,
     lies,
 )
 from engine.simulator.polymarket import PolymarketRules, PolymarketSimulator
@@ -152,3 +156,33 @@ def _without_ours(told: Any) -> None:
 def _is_ours(filename: str) -> bool:
     path = Path(filename)
     return path.is_relative_to(Path(__file__).parent) or "simulator" in path.parts
+
+
+def played(scene: Scene) -> Evidence:
+    """What the scene leaves, under a clock of its own."""
+    loop = VirtualClockLoop(most_turns=1_000_000)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(play(scene))
+
+
+def scene(
+    venue: str = "opinion",
+    *,
+    orders: int = 5,
+    faults: Iterable[tuple[str, Mapping[str, Any]]] = (),
+    events: Iterable[EventScene] = (),
+    rules: Mapping[str, Any] | None = None,
+    call: CallScene | None = None,
+    **parts: Any,
+) -> Scene:
+    """A drill of one account of one venue, and one call."""
+    call = call or CallScene(kind="mass_cancel", accounts=("a",))
+    return Scene(
+        seed=1,
+        venues=(VenueScene(name=venue, rules={"latency_s": 0.05, **(rules or {})}),),
+        accounts=(AccountScene(name="a", venue=venue, orders=orders),),
+        faults=tuple(FaultScene(venue=venue, name=name, conditions=conditions) for name, conditions in faults),
+        events=tuple(events),
+        calls=(call,),
+        **parts,
+    )

@@ -153,6 +153,7 @@ class Drain:
         self._doubtful_walks = 0
         self._late_walks = 0
         self._may_look_ahead = True
+        self._most_reading = 1
         self._has_begun = False
         self._fullest_page = 0
         self._seen_before: set[str] | None = None
@@ -353,7 +354,7 @@ class Drain:
         if self._is_exhausted or not self._may_look_ahead or (self._cursor_at is None and self._reading):
             return False
         ahead = max(1, self._ahead // self._page_rows) * self._page_rows
-        return len(self._queue) + self._page_rows * len(self._reading) <= ahead
+        return len(self._reading) < self._most_reading and len(self._queue) + self._page_rows * len(self._reading) <= ahead
 
     def _next_cursor(self) -> str:
         if self._is_proving or self._cursor_at is None:
@@ -376,6 +377,7 @@ class Drain:
         elif found:
             self._is_proving = False
             self._seen_before = None
+            self._most_reading = 1
             self._page_rows = max(page.rows, 1)
             self._fullest_page = max(self._fullest_page, page.rows)
             is_small = found < self._fullest_page or (page.total is not None and page.total <= page.rows)
@@ -395,6 +397,7 @@ class Drain:
             self._walk.seen.update(order.order_id for order in fresh)
             self._pages_skipped += not fresh  # orders that stay although we took them for gone push the unseen ones back
             self._is_exhausted |= self._is_last(page)
+        self._most_reading *= 2 if fresh else 1  # how far it goes on is not known: every page that brings something vouches for two
         self._sort(fresh)
 
     def _is_last(self, page: Page) -> bool:

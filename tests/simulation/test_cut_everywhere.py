@@ -1,12 +1,16 @@
 """Cut it everywhere: a run is stopped at every point in turn, and the report is true each time."""
 
 import asyncio
+import itertools
+from dataclasses import replace
 
 import anyio
 import pytest
-from support import account_of, engine_for, lies, simulated, simulated_polymarket
+from support import account_of, engine_for, lies, played, scene, simulated, simulated_polymarket
 
 from engine import Progress, Scope
+from engine.drill import broken_laws
+from engine.drill.scene import CallScene, CutScene, EventScene, Happening, ScopeScene
 from engine.simulator import FaultRule, MemoryTransport
 from engine.simulator.opinion import FAULTS
 from engine.simulator.polymarket import FAULTS as POLYMARKET_FAULTS
@@ -95,3 +99,64 @@ async def test_a_crash_of_the_transport_leaves_a_true_report(count):
     if sent > count:
         assert "internal error" in summary.fault
         assert not summary.is_clean
+
+
+STOPPED = {
+    "opinion": scene(
+        orders=6,
+        faults=[("drop_after", {"times": 2, "routes": ("cancel",)}), ("result_false", {"times": 1}), ("http_502", {"times": 2})],
+    ),
+    "opinion, by known ids": scene(
+        orders=6,
+        faults=[("hang_after", {"times": 1, "routes": ("cancel",)}), ("http_404", {"times": 1})],
+        call=CallScene(kind="cancel_orders", accounts=("a",), named=(0, 1, 1, 4, -1), options={"verify": True}),
+    ),
+    "opinion, while it takes nothing": scene(orders=3, faults=[("html_503", {"until_s": 4.0})]),
+    "polymarket, everything": scene(
+        "polymarket", orders=8, faults=[("in_neither", {"times": 1}), ("drop", {"times": 2, "routes": ("list",)})]
+    ),
+    "polymarket, by id, largest first": scene(
+        "polymarket",
+        orders=12,
+        faults=[("rate_429", {"times": 1}), ("in_neither", {"times": 2}), ("http_500", {"times": 1, "routes": ("list",)})],
+        rules={"page_size": 5},
+        call=CallScene(kind="mass_cancel", accounts=("a",), scope=ScopeScene(is_large=True), options={"priority": "largest"}),
+    ),
+    "polymarket, whose clock is wrong": scene("polymarket", orders=4, rules={"clock_skew_s": 400.0}),
+    "polymarket, after a rest": scene(
+        "polymarket",
+        orders=3,
+        events=[EventScene(at_s=0.4, what=Happening.DELAYED, account="a")],
+        call=CallScene(kind="mass_cancel", accounts=("a",), options={"settle_s": 1.0}),
+    ),
+}
+"""Short runs in which everything that waits has its turn: sending, judging, reading, resting, looking, mending a clock."""
+
+
+@pytest.mark.parametrize("how", ["stop", "cancel"])
+@pytest.mark.parametrize("name", STOPPED)
+def test_a_cut_between_any_two_awaits_breaks_no_law(name, how):
+    """Stopped, or its task cancelled, before each step of any of its tasks in turn: every law holds, each time."""
+    whole = STOPPED[name]
+    for step in itertools.count(1):
+        call = replace(whole.calls[0], cut=CutScene(how=how, at=step, unit="steps"))
+        evidence = played(replace(whole, calls=(call,)))
+        assert (step, []) == (step, broken_laws(evidence))
+        if evidence.calls[0].cut_s is None:
+            break
+
+    assert step > 20  # so many steps there were, and one more found nothing to cut
+
+
+@pytest.mark.parametrize("name", [name for name in STOPPED if "known" not in name])
+def test_a_reader_that_fails_at_any_result_breaks_no_law(name):
+    """The caller's own code raises at each result in turn: what it raises comes out, and every law holds."""
+    whole = STOPPED[name]
+    for count in itertools.count(1):
+        call = replace(whole.calls[0], kind="stream", cut=CutScene(how="raise", at=count, unit="results"))
+        evidence = played(replace(whole, calls=(call,)))
+        assert (count, []) == (count, broken_laws(evidence))
+        if evidence.calls[0].cut_s is None:
+            break
+
+    assert count > 2

@@ -1,12 +1,12 @@
 """Whole runs drawn from a seed and judged by the ledger: none breaks a law, every law can be broken, and a seed is a run."""
 
-import asyncio
 import json
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from support import played, scene
 
 from engine import ConfigError, Outcome, Side
 from engine.core.summary import Fault
@@ -14,31 +14,9 @@ from engine.drill import LAWS, Performance, Selection, broken_laws, draw, perfor
 from engine.drill.drawing import CATALOGUES, DEADLY, HEAVY, ROUTES
 from engine.drill.scene import AccountScene, CallScene, CutScene, EventScene, FaultScene, Happening, Scene, ScopeScene, VenueScene
 from engine.drill.soaking import Tally, play_some, soak
-from engine.drill.staging import Evidence, play
-from engine.simulator import BookState, VirtualClockLoop
+from engine.simulator import BookState
 
 SEEDS = 2_000
-
-
-def played(scene) -> Evidence:
-    """What the scene leaves, under a clock of its own."""
-    loop = VirtualClockLoop(most_turns=1_000_000)
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(play(scene))
-
-
-def scene(venue="opinion", *, orders=5, faults=(), events=(), rules=None, call=None, **parts):
-    """One account of one venue, and one call."""
-    call = call or CallScene(kind="mass_cancel", accounts=("a",))
-    return Scene(
-        seed=1,
-        venues=(VenueScene(name=venue, rules={"latency_s": 0.05, **(rules or {})}),),
-        accounts=(AccountScene(name="a", venue=venue, orders=orders),),
-        faults=tuple(FaultScene(venue=venue, name=name, conditions=conditions) for name, conditions in faults),
-        events=tuple(events),
-        calls=(call,),
-        **parts,
-    )
 
 
 # --- no law is broken

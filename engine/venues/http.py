@@ -6,7 +6,7 @@ that it was mapped from: a traceback that prints variables would show the key.
 What aiohttp raises is mapped here, once, to a `TransportError` that says whether the request may have reached the venue: it
 has not before it began to leave, on a connection that stood, and may have at any time after.
 
-A request leaves once:
+Where aiohttp alone would not do:
 
 1. aiohttp sends a GET or DELETE a second time by itself when a kept connection breaks under it. That would be a request outside
    of every limit, so a request that has left gets no second connection. What a cancel on a stale connection did is then unknown,

@@ -237,11 +237,11 @@ def request_to(server, *, method="POST", path="order", body=None):
     return HttpRequest(method=method, url=f"{server.base_url}/{path}", headers={"apikey": KEY}, body=body)
 
 
-async def fate(transport, request, *, timeout_s=AT_ONCE_S):
-    """What becomes of a request: status and body, or code and whether it may have arrived."""
+async def fate(transport, request, *, timeout_s=AT_ONCE_S, patience=None):
+    """What becomes of a request, within this time or this scope: status and body, or code and whether it may have arrived."""
     left, lost = [], None
     try:
-        with anyio.move_on_after(timeout_s):
+        with patience or anyio.move_on_after(timeout_s):
             got = await transport.send(request, on_sent=lambda: left.append(True))
             assert [True] == left
             return got.status, got.body

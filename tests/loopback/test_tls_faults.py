@@ -152,7 +152,7 @@ async def test_what_breaks_after_the_handshake_may_have_arrived(name, method):
 async def test_what_stalls_after_the_handshake_may_have_arrived(at):
     """A stall inside TLS costs the caller's patience, and leaves no connection behind."""
     async with under_fire(says(answer(BODY)[:at], STALL), tls=server_side(), trust=trusting()) as (server, transport):
-        assert ("timeout", True) == await fate(transport, request_to(server), timeout_s=SHORT_S)
+        assert ("timeout", True) == await fate(transport, request_to(server), timeout_s=3 * SHORT_S)
 
 
 async def test_a_second_answer_inside_tls_is_never_the_answer_to_the_next_request():

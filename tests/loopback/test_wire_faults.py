@@ -197,12 +197,12 @@ async def test_a_slow_answer_is_waited_for():
 
     async def script(peer):
         await peer.request()
-        await peer.drip(answer(BODY), every_s=0.001)
+        await peer.drip(answer(BODY), every_s=0.005)
 
     async with under_fire(script) as (server, transport):
-        assert (200, BODY) == await fate(transport, request_to(server))
+        assert (200, BODY) == await fate(transport, request_to(server), timeout_s=5 * AT_ONCE_S)
     async with under_fire(script) as (server, transport):
-        assert ("timeout", True) == await fate(transport, request_to(server), timeout_s=0.02)
+        assert ("timeout", True) == await fate(transport, request_to(server), timeout_s=SHORT_S)
 
 
 @pytest.mark.parametrize("end", ["reset", "close", "stall"])
@@ -210,23 +210,32 @@ async def test_an_answer_cut_at_any_byte_is_none(end):
     """Whatever ends it behind any byte, it is never an answer; each request counts as sent, and was sent once."""
     whole = answer(BODY, "Content-Type: application/json")
     ends = {"reset": RESET, "close": CLOSE, "stall": STALL}
+    waiting, all_asked = set(range(len(whole))), asyncio.Event()
 
     async def script(peer):
         seen = await peer.request()
         at = int(seen.split(b" ")[1].removeprefix(b"/"))
+        waiting.discard(at)
+        if not waiting:
+            all_asked.set()
         await says(whole[:at], SOON, ends[end], reads="nothing")(peer)
 
-    fates = {}
+    fates, patience = {}, [anyio.CancelScope() for _ in whole]
 
     async def ask(transport, server, at):
         request = request_to(server, method=("POST", "DELETE")[at % 2], path=f"{at}")
-        fates[at] = await fate(transport, request, timeout_s=1.0 if end == "stall" else 5 * AT_ONCE_S)
+        fates[at] = await fate(transport, request, patience=patience[at])
 
     async with rough_server(script) as server:
         transport = HttpTransport()
         async with anyio.create_task_group() as group:
             for at in range(len(whole)):
                 group.start_soon(ask, transport, server, at)
+            if end == "stall":
+                await all_asked.wait()
+                await asyncio.sleep(0.05)  # what is said of the answers gets there
+                for scope in patience:
+                    scope.cancel()
         await transport.aclose()
         assert await server.are_gone()
 

@@ -33,6 +33,9 @@ from engine.core.request import Belongs
 from engine.core.retry import Retry
 from engine.core.slots import Slot, Slots
 
+MOST_RESTARTS = 2
+"""How often a walk may begin again because a page behind the first could not be read. A guess."""
+
 MOST_SWEEPS = 20
 """How often one order is taken up again at the very most. A guess."""
 
@@ -154,6 +157,7 @@ class Drain:
         self._late_walks = 0
         self._may_look_ahead = True
         self._most_reading = 1
+        self._restarts = 0
         self._has_begun = False
         self._fullest_page = 0
         self._seen_before: set[str] | None = None
@@ -282,8 +286,11 @@ class Drain:
         self.listing_error = reason
         if self._is_collecting:
             self._go()  # what is known is cancelled all the same, and listed again afterwards
-        elif self._is_proving:
+        elif self._is_proving and (job.cursor == self._first or self._restarts >= MOST_RESTARTS):
             self.is_finished = True
+        elif self._is_proving:
+            self._restarts += 1  # the venue refuses a cursor that it gave: perhaps the next walk gets a better one
+            self._is_proving, self._seen_before = False, None
         else:
             self._may_look_ahead = False
         self._turn_over()

@@ -1,14 +1,21 @@
 # make demo   set up and run the main job against the embedded simulator
 # make test   set up and run the tests
 # make check  everything that has to be green: format, lint, types, walls, tests with coverage
+# make mutants break a copy of the engine in one place at a time, and see the tests go red each time
 # make vendor set up the environments of the vendors' own clients, for tests/vendor
+# make fuzz   look for bytes that break a decoder, with coverage as the guide: make fuzz SECONDS=60 TARGETS="opinion report"
+# make soak   draw runs from seeds and judge them, for as long as asked: make soak SEEDS=100000, which goes on where it stopped
 # make bench  print ratios that say how close to the limits the engine comes
 # make audit  ask the network whether a pinned package is known to be vulnerable, or withdrawn; part of no other target
 
 PYTHON ?= python3
 BIN := .venv/bin
+SECONDS := 60
+SEED := 0
+SEEDS := 10000
+TARGETS := $(notdir $(wildcard tests/fuzz/corpus/*))
 
-.PHONY: demo test check vendor bench audit clean
+.PHONY: demo test check vendor fuzz soak bench audit mutants clean
 
 demo: .venv/.ready
 	$(BIN)/cancel-engine demo
@@ -25,7 +32,18 @@ check: .venv/.ready
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='engine/core/*,engine/venues/*/wire.py,engine/venues/*/signing.py,engine/venues/decoding.py'
 
+mutants: .venv/.ready
+	$(BIN)/python tests/mutation/run.py --write
+
 vendor: .venv-vendor/.ready .venv-vendor-polymarket/.ready
+
+fuzz: .venv-fuzz/.ready
+	for target in $(TARGETS); do .venv-fuzz/bin/python tests/fuzz/drive.py $$target $(SECONDS) || exit 1; done
+
+# Resumable: the count is kept, and belongs to these seeds and to this version of the engine.
+soak: .venv/.ready
+	mkdir -p .soak
+	$(BIN)/cancel-engine drill --seed $(SEED) --runs $(SEEDS) --resume .soak/$(SEED)-$(SEEDS).json
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/pace.py
@@ -35,10 +53,10 @@ bench: .venv/.ready
 audit:
 	@$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3' \
 		|| { echo "audit: could not audit: pip-audit could not be installed; nothing was looked up" >&2; exit 2; }
-	@$(PYTHON) tools/audit.py .venv-audit/bin
+	@$(PYTHON) tests/audit.py .venv-audit/bin
 
 clean:
-	rm -rf .venv .venv-audit .venv-vendor .venv-vendor-polymarket
+	rm -rf .venv .venv-audit .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -53,4 +71,9 @@ clean:
 .venv-vendor-polymarket/.ready: tests/vendor/requirements-polymarket.txt
 	$(PYTHON) -m venv .venv-vendor-polymarket
 	.venv-vendor-polymarket/bin/pip install --quiet --disable-pip-version-check --requirement tests/vendor/requirements-polymarket.txt
+	touch $@
+
+.venv-fuzz/.ready: tests/fuzz/requirements.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement tests/fuzz/requirements.txt --editable .
 	touch $@

@@ -20,7 +20,7 @@ from typing import Any
 
 from engine.core.quota import Allowance, Limits, Window
 from engine.core.request import MOST, Account
-from engine.errors import ConfigError
+from engine.errors import ConfigError, shown
 from engine.secret import Secret
 from engine.venues import opinion, polymarket
 from engine.venues.base import Venue
@@ -30,6 +30,12 @@ from engine.venues.polymarket import Polymarket, PolymarketKey
 MOST_BYTES = 16 * 1024 * 1024
 """Largest file that is read: about a hundred thousand accounts. A guess that keeps a wrong path, such as a device, from filling
 the memory."""
+
+LONGEST_NAME = 200
+"""Most characters of an account's name. A guess: it stands in every line about the account."""
+
+MOST_DOTS = 200
+"""Most dots in one line of TOML: to read a key of n parts takes n times n steps. A guess; no key here has more than three."""
 
 DEFAULT_NAME = "default"
 """Name of the one account that comes from the environment instead of a file."""
@@ -187,7 +193,7 @@ def check_venue(name: str) -> None:
         ConfigError: it is not in `VENUES`.
     """
     if name not in VENUES:
-        raise ConfigError(f"unknown venue {name!r}; available: {', '.join(VENUES)}")
+        raise ConfigError(f"unknown venue {shown(name)}; available: {', '.join(VENUES)}")
 
 
 def check_name(where: str, name: object) -> None:
@@ -198,6 +204,8 @@ def check_name(where: str, name: object) -> None:
     """
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise ConfigError(f"{where}: needs a name of printable characters")
+    if len(name) > LONGEST_NAME:
+        raise ConfigError(f"{where}: the name is longer than {LONGEST_NAME} characters")
 
 
 def is_variable(text: str) -> bool:
@@ -312,7 +320,7 @@ def _checked_header(where: str, header: Sequence[Secret]) -> list[str]:
         raise ConfigError(f"{where}: cells are separated by commas, as in name,venue,api_key")
     for number, column in enumerate(header, start=1):
         if column.reveal() not in known:
-            near = difflib.get_close_matches(column.reveal(), known, n=1)
+            near = _near(column.reveal(), known)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{where}: column {number} of the header is none of {', '.join(known)}{hint}")
     columns = [column.reveal() for column in header]
@@ -323,11 +331,11 @@ def _checked_header(where: str, header: Sequence[Secret]) -> list[str]:
 
 def _row(where: str, entry: Mapping[str, Any]) -> AccountRow:
     name = _name(entry)
-    where += f" ({name!r})" if isinstance(name, str) else ""
+    where += f" ({shown(name)})" if isinstance(name, str) else ""
     weight = _weight(where, entry.get("weight", 1.0))
     for key, value in entry.items():
         if key != "weight" and not isinstance(value, Secret):
-            raise ConfigError(f"{where}: {key} must be text in quotes")
+            raise ConfigError(f"{where}: {_plain(key)} must be text in quotes")
     check_name(where, name)
     venue = _known_venue(where, entry.get("venue"))
     keys = {key: value for key, value in entry.items() if key not in ("name", "venue", "weight")}
@@ -349,9 +357,8 @@ def _known_venue(where: str, venue: Secret | None) -> str | None:
     if venue is None:
         return None
     # It may be a key in the wrong place, so it is shown only where it is near a venue's name.
-    near = difflib.get_close_matches(venue.reveal(), VENUES, n=1)
-    shown = f" {venue.reveal()!r}" if near else ""
-    raise ConfigError(f"{where}: unknown venue{shown}{_nearest(venue.reveal(), VENUES)}")
+    near = f" {shown(venue.reveal())}" if _near(venue.reveal(), VENUES) else ""
+    raise ConfigError(f"{where}: unknown venue{near}{_nearest(venue.reveal(), VENUES)}")
 
 
 def _number(value: object) -> float:
@@ -375,7 +382,7 @@ def _refuse_twins(path: Path, rows: Iterable[AccountRow]) -> None:
     seen: set[str] = set()
     for row in rows:
         if row.name in seen:
-            raise ConfigError(f"{path}: two accounts are named {row.name!r}; give each its own name")
+            raise ConfigError(f"{path}: two accounts are named {shown(row.name)}; give each its own name")
         seen.add(row.name)
 
 
@@ -387,7 +394,7 @@ def _venue_of(row: AccountRow) -> str:
     """The venue that the account names."""
     if row.venue is None:
         raise ConfigError(
-            f"account {row.name!r} does not name its venue; write it there, or choose it with --venue {'|'.join(VENUES)}"
+            f"account {shown(row.name)} does not name its venue; write it there, or choose it with --venue {'|'.join(VENUES)}"
         )
     return row.venue
 
@@ -398,12 +405,12 @@ def _picked(
     names = [row.name for row in rows]
     for name in (*only, *exclude):
         if name not in names:
-            shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+            some = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
             whose = "no account" if venue is None else f"no account for {venue}"
-            raise ConfigError(f"{whose} is named {name!r}; there are: {shown}")
+            raise ConfigError(f"{whose} is named {shown(name)}; there are: {some}")
     for name in only:
         if name in exclude:
-            raise ConfigError(f"account {name!r} is both chosen and left out")
+            raise ConfigError(f"account {shown(name)} is both chosen and left out")
     picked = [row for row in rows if (not only or row.name in only) and row.name not in exclude]
     if not picked:
         raise ConfigError("every account is left out; nothing is to be done")
@@ -413,30 +420,30 @@ def _picked(
 def _account(row: AccountRow, venue: str, environment: Mapping[str, str]) -> Account:
     kind = VENUES[venue]
     # An account without a venue may be another one's: its key must not be sent here.
-    refuse_unknown(f"account {row.name!r}, for {venue}", row.keys, kind.variables)
+    refuse_unknown(f"account {shown(row.name)}, for {venue}", row.keys, kind.variables)
     secrets = {key: _looked_up(row, key, environment) for key in kind.variables}
     keys = {key: value.reveal() if key in PUBLIC_KEYS else value for key, value in secrets.items()}
     try:
         return Account(row.name, kind.credentials(**keys), venue, row.weight)
     except ConfigError as error:
-        raise ConfigError(f"account {row.name!r}: {error}") from error
+        raise ConfigError(f"account {shown(row.name)}: {error}") from error
 
 
 def _looked_up(row: AccountRow, key: str, environment: Mapping[str, str]) -> Secret:
     value = row.keys.get(key)
     if value is None:
-        raise ConfigError(f'account {row.name!r} has no {key}; write {key} = "env:NAME", NAME being an environment variable')
+        raise ConfigError(f'account {shown(row.name)} has no {key}; write {key} = "env:NAME", NAME being an environment variable')
     if not value.reveal().startswith(_REFERENCE):
         return value
     if not is_variable(value.reveal().removeprefix(_REFERENCE)):
         # It may be the key itself, put there by mistake, so it is not shown.
         raise ConfigError(
-            f"account {row.name!r}: what follows {_REFERENCE} in {key} is no name of an environment variable "
+            f"account {shown(row.name)}: what follows {_REFERENCE} in {key} is no name of an environment variable "
             "(capitals, digits and underscores)"
         )
     variable = value.reveal().removeprefix(_REFERENCE)
     if variable not in environment:
-        raise ConfigError(f"account {row.name!r}: the environment variable {variable} is not set")
+        raise ConfigError(f"account {shown(row.name)}: the environment variable {variable} is not set")
     return Secret(environment[variable])
 
 
@@ -509,13 +516,18 @@ def refuse_unknown(where: str, table: Mapping[str, Any], known: Iterable[str]) -
     known = list(known)
     for key in table:
         if key not in known:
-            raise ConfigError(f"{where}: unknown key {key!r}{_nearest(key, known)}")
+            raise ConfigError(f"{where}: unknown key {shown(key)}{_nearest(key, known)}")
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     known = list(known)
-    near = difflib.get_close_matches(word, known, n=1)
+    near = _near(word, known)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+
+
+def _near(word: str, known: Iterable[str]) -> list[str]:
+    """The nearest known word, if one is near; no long word is, and to compare one costs time and memory."""
+    return difflib.get_close_matches(word, known, n=1) if len(word) <= LONGEST_NAME else []
 
 
 def _table(where: str, value: object) -> dict[str, Any]:
@@ -582,9 +594,25 @@ def _decoded(content: bytes) -> tuple[Secret, str]:
 
 
 def _parsed(path: Path, text: Secret) -> dict[str, Any]:
+    number = _dotted_line(text)
+    if number is not None:
+        raise ConfigError(f"{path}: line {number} holds more than {MOST_DOTS} dots; break it up")
     try:
         return tomllib.loads(text.reveal())
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        # The parser's own words name a line and at most one character, never a value; its frames have all of the file.
-        words = str(error)
+        # The parser's own words name a line, a key or one character, never a value; its frames have all of the file.
+        words = _plain(str(error))
+    except ValueError:  # what the interpreter itself refuses to read, such as a number of 5,000 digits
+        words = "it holds a number that is too long"
     raise ConfigError(f"{path} is not valid TOML: {words}")
+
+
+def _dotted_line(text: Secret) -> int | None:
+    """The first line, from 1, with so many dots that parsing it takes too long. Raises nothing: it sees keys in the clear."""
+    return next((number for number, line in enumerate(text.reveal().split("\n"), start=1) if line.count(".") > MOST_DOTS), None)
+
+
+def _plain(words: str) -> str:
+    """Somebody else's words, cut and on one line; where they end is what says the place."""
+    cut = words if len(words) <= LONGEST_NAME else f"{words[:120]} … {words[-60:]}"
+    return "".join(sign if sign.isprintable() else "?" for sign in cut)

@@ -1,10 +1,41 @@
 """What can go wrong with a run, as classes that a caller would treat differently.
 
 One question comes first: is it the fate of an order, or a fault of the run? The fate of an order is a value (see
-`engine.core.outcome`); only a fault of the run is an exception. Foreign exceptions are mapped here once, where they enter.
+`engine.core.outcome`); only a fault of the run is an exception. Foreign exceptions are mapped here once, where they enter, and
+foreign values are quoted in their words by `shown`.
 """
 
 from __future__ import annotations
+
+import reprlib
+
+LONGEST_SHOWN = 120
+"""Most characters of somebody else's text in the words of an error; of a list, twice that. A guess: longer than any id."""
+
+MOST_BITS_SHOWN = 2_000
+"""Largest whole number that is written out, 602 digits: the interpreter can be told to write no more than 640."""
+
+
+def shown(value: object) -> str:
+    """The value as the words of an error quote it: short, on one line and without what could steer a terminal, whatever it is."""
+    text = _shortened.repr(value)
+    return text if len(text) <= 2 * LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+class _Shortened(reprlib.Repr):
+    """Writes no more than it shows, so that the size of a value costs nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = LONGEST_SHOWN
+        self.maxlevel = 3
+
+    def repr_int(self, x: int, level: int) -> str:
+        """A number that the interpreter would refuse to write is told by its size."""
+        return super().repr_int(x, level) if x.bit_length() <= MOST_BITS_SHOWN else f"<a whole number of {x.bit_length()} bits>"
+
+
+_shortened = _Shortened()
 
 
 class EngineError(Exception):

@@ -254,10 +254,18 @@ class Desk:
         Raises:
             ConfigError: the engine is not open.
         """
+        transport, route = self._opened(), self._route_of(account)
+        return Sender(route, account, transport, grace_s=grace_s, is_bounded=is_bounded, log=log)
+
+    def _opened(self) -> Transport:
+        """What moves the bytes.
+
+        Raises:
+            ConfigError: the engine is not open.
+        """
         if self.transport is None:
             raise ConfigError("the engine is not open: use `async with CancelEngine(...) as engine`")
-        route = self._route_of(account)
-        return Sender(route, account, self.transport, grace_s=grace_s, is_bounded=is_bounded, log=log)
+        return self.transport
 
     def _route_of(self, account: Account) -> Route:
         """The way to the account's venue.
@@ -276,11 +284,12 @@ class Desk:
         return self.routes[name]
 
     def checked(self, accounts: Iterable[Account], scope: Scope | None = None) -> list[Account]:
-        """The accounts, if this engine can use them and the scope.
+        """The accounts, if this engine is open and can use them and the scope.
 
         Raises:
-            ConfigError: one cannot be used, or two have the same name.
+            ConfigError: it is not open, one cannot be used, or two have the same name.
         """
+        self._opened()  # said here, alone, and not by each account's part in a group of errors
         if isinstance(accounts, str) or not isinstance(accounts, Iterable):
             raise ConfigError(f"accounts must come as a list, tuple or iterator of them, not as {type(accounts).__name__}")
         accounts, names = list(accounts), set()

@@ -6,7 +6,7 @@ worker, the slots are true: they are written before a request may leave and agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import anyio
@@ -38,6 +38,7 @@ from engine.log import wants_debug
 from engine.pacing import Caller, Need, Track, Turn
 from engine.resolving import read_order
 from engine.sending import Sender
+from engine.venues.base import MassWord
 
 NOT_NAMED = Verdict(word=Word.UNSETTLED, code="not_mentioned", text="the answer to the mass cancel does not mention the order")
 
@@ -348,11 +349,11 @@ class Pull:
             await self._take_named(came, meant, now_s)
             return
 
-    async def _take_named(self, came: Mapping[str, Verdict], meant: list[Slot], sent_s: float) -> None:
+    async def _take_named(self, came: MassWord, meant: list[Slot], sent_s: float) -> None:
         """Do what the answer to a mass cancel says of each order."""
         steps: list[tuple[Slot, Step]] = []
         roll = self._roll()
-        for order_id, verdict in came.items():
+        for order_id, verdict in came.orders.items():
             slot = self._work.place_named(order_id)
             if slot is None:
                 continue
@@ -368,7 +369,7 @@ class Pull:
             if id(slot) not in named:
                 slot.hear(NOT_NAMED)
                 slot.settle(None, anyio.current_time())
-        self._work.mass_ended(is_answered=True, may_have_acted=True)
+        self._work.mass_ended(is_answered=True, is_whole=came.is_whole, may_have_acted=True)
         await self._follow(steps)
 
     async def _follow(self, steps: Iterable[tuple[Slot, Step]]) -> None:

@@ -7,7 +7,7 @@ is to stop, a short grace has passed. So what the venue has said by then is not 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from engine.errors import ClockError, CredentialError, ThrottledError, Transport
 from engine.log import wants_debug
 from engine.pacing import Lanes, Turn
 from engine.secret import Mask, hide_in_error
-from engine.venues.base import HttpAnswer, HttpRequest, Transport, Venue
+from engine.venues.base import HttpAnswer, HttpRequest, MassWord, Transport, Venue
 
 T = TypeVar("T")
 
@@ -129,6 +129,7 @@ class Sender:
         *,
         orders: int = 1,
         timeout_s: float | None = None,
+        may_mend: bool = True,
     ) -> T | VenueError:
         """Make the request, send it and decode its answer.
 
@@ -138,6 +139,7 @@ class Sender:
             decode: Makes sense of the answer, which came at this Unix time.
             orders: How many orders the request names.
             timeout_s: Longest wait for the answer, if that is shorter than the venue's own.
+            may_mend: Whether a refusal that a wrong clock explains makes us look at the venue's clock.
 
         Returns:
             What `decode` makes of the answer, or the `VenueError` that says why there is none. Raises nothing else, except the
@@ -157,7 +159,7 @@ class Sender:
         if isinstance(came, ThrottledError):
             if not self.lane.hold(turn, came, orders=orders):
                 came = type(came)(f"{came}; given up", retry_after_s=came.retry_after_s, code=came.code, is_final=True)
-        elif isinstance(came, CredentialError) and came.may_be_clock and await self._has_mended_clock(made_s):
+        elif may_mend and isinstance(came, CredentialError) and came.may_be_clock and await self._has_mended_clock(made_s):
             came = ClockError(f"{came}; the clock was wrong, and is corrected", code=came.code)
         elif not isinstance(came, VenueError):
             self.lane.hear(turn)
@@ -181,7 +183,10 @@ class Sender:
         return await self.lane.wait_any_turn(kind, self)
 
     async def look(self, turn: Turn, timeout_s: float) -> object:
-        """See `Caller`: read an order that does not exist, which is not found where the venue is there; or the first page."""
+        """See `Caller`: read an order that does not exist, which is not found where the venue is there; or the first page.
+
+        A look mends no clock: mending one may have to wait for a turn, and so for this look.
+        """
         venue, account = self.venue, self.account
         if turn.kind is Kind.LIST:
             return await self.ask(
@@ -189,20 +194,22 @@ class Sender:
                 turn,
                 lambda answer, wall_s: venue.read_page(answer, venue.first_cursor, wall_s=wall_s),
                 timeout_s=timeout_s,
+                may_mend=False,
             )
         return await self.ask(
             lambda wall_s: venue.order_request(account, venue.no_order_id, wall_s=wall_s),
             turn,
             lambda answer, wall_s: venue.read_order(answer, venue.no_order_id, wall_s=wall_s),
             timeout_s=timeout_s,
+            may_mend=False,
         )
 
     def _account_for(self, answer: HttpAnswer | None, came: object, turn: Turn) -> None:
         """Bring our count of the account's tokens in line with what came."""
         if isinstance(came, ThrottledError):
             turn.refund()  # refused as a whole, so nothing was taken for it
-        elif turn.kind.is_mass and isinstance(came, Mapping):
-            self.lane.charge(sum(verdict.word is Word.CANCELLED for verdict in came.values()))
+        elif isinstance(came, MassWord):
+            self.lane.charge(sum(verdict.word is Word.CANCELLED for verdict in came.orders.values()))
         feedback = None if answer is None else self.venue.feedback(answer)
         if feedback is not None:
             self.lane.told(turn, feedback)

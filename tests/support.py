@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,17 @@ import anyio
 from rich.traceback import Frame, Traceback
 
 from engine import Account, CancelEngine, Limits, Secret
-from engine.simulator import FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator, SimulatedVenue, lies
+from engine.simulator import (
+    FaultPlan,
+    FaultRule,
+    MemoryTransport,
+    OpinionRules,
+    OpinionSimulator,
+    SimulatedVenue,
+    Switchboard,
+    lies,
+)
 from engine.simulator.polymarket import PolymarketRules, PolymarketSimulator
-from engine.venues.base import HttpAnswer, HttpRequest
 from engine.venues.opinion import PUBLISHED, Opinion, OpinionKey
 from engine.venues.polymarket import PUBLISHED as POLYMARKET_PUBLISHED
 from engine.venues.polymarket import Polymarket, PolymarketKey
@@ -82,21 +90,6 @@ async def engine_for(simulator: SimulatedVenue, **options: Any) -> AsyncIterator
         venue = Opinion(BASE_URL, limits=options.pop("limits", PUBLISHED), **chosen)
     async with CancelEngine(venue, transport=MemoryTransport(simulator), **options) as engine:
         yield engine
-
-
-class Switchboard:
-    """One transport to several simulated venues, each at an address of its own."""
-
-    def __init__(self, simulators: Mapping[str, SimulatedVenue]) -> None:
-        self._transports = {base_url: MemoryTransport(simulator) for base_url, simulator in simulators.items()}
-
-    async def send(self, request: HttpRequest, *, on_sent: Callable[[], None]) -> HttpAnswer:
-        """See `engine.venues.base.Transport`."""
-        (transport,) = (each for base_url, each in self._transports.items() if request.url.startswith(f"{base_url}/"))
-        return await transport.send(request, on_sent=on_sent)
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
 
 
 @asynccontextmanager

@@ -167,7 +167,7 @@ def test_a_licence_is_allowed_by_its_parts(licence, allowed):
 
 def audit():
     """The script behind `make audit`."""
-    spec = importlib.util.spec_from_file_location("audit", ROOT / "tools" / "audit.py")
+    spec = importlib.util.spec_from_file_location("audit", ROOT / "tests" / "audit.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -17,6 +17,7 @@ import click
 from engine.cli.cancel import cancel
 from engine.cli.cancel_all import cancel_all
 from engine.cli.demo import demo
+from engine.cli.drill import drill
 from engine.cli.keys import keys
 from engine.cli.orders import orders
 from engine.cli.output import UNUSABLE, clean
@@ -24,7 +25,7 @@ from engine.cli.signals import INTERRUPTED
 from engine.cli.simulate import simulate
 from engine.errors import ConfigError
 
-VERBS = (demo, orders, cancel, cancel_all, keys, simulate)
+VERBS = (demo, orders, cancel, cancel_all, keys, simulate, drill)
 NAME = "cancel-engine"
 BROKEN = 1
 """Exit code where the run itself broke: what was cancelled by then is not known, so something is at risk."""

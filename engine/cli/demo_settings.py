@@ -10,7 +10,7 @@ from typing import Any
 from engine.cli.simulation import SCENES, find_fault
 from engine.config import checked_table, read_table
 from engine.core.order import Side
-from engine.errors import ConfigError
+from engine.errors import ConfigError, shown
 from engine.simulator import FaultRule
 
 
@@ -184,7 +184,7 @@ def _read_trouble(where: str, venue: str, entry: object, accounts: tuple[DemoAcc
     fault = find_fault(values.pop("name", ""), SCENES[venue].faults)
     strangers = set(values.get("accounts", [])) - {account.name for account in accounts}
     if strangers:
-        raise ConfigError(f"{where}: fault {fault.name}: there is no account {min(strangers)!r}")
+        raise ConfigError(f"{where}: fault {fault.name}: there is no account {shown(min(strangers))}")
     says = values.pop("says", fault.says)
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     return Trouble(FaultRule(fault, **values), says)

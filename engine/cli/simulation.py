@@ -17,8 +17,8 @@ from engine.cli.accounts_file import in_toml, new_private_file
 from engine.cli.comparison import Rate
 from engine.cli.output import CLEAN, print_json
 from engine.cli.signals import stopping
-from engine.config import VENUES
-from engine.errors import ConfigError
+from engine.config import LONGEST_NAME, VENUES
+from engine.errors import ConfigError, shown
 from engine.simulator import (
     Fault,
     FaultPlan,
@@ -193,7 +193,7 @@ def find_fault(name: str, catalogue: Mapping[str, Fault]) -> Fault:
     """
     if name in catalogue:
         return catalogue[name]
-    near = difflib.get_close_matches(name, catalogue, n=5, cutoff=0.5)
+    near = difflib.get_close_matches(name[:LONGEST_NAME], catalogue, n=5, cutoff=0.5)
     near += [known for known in catalogue if name and name in known and known not in near]
     hint = f"near ones: {', '.join(near[:8])}" if near else f"some of {len(catalogue)}: {', '.join(list(catalogue)[:8])}"
-    raise ConfigError(f"there is no fault {name!r}; {hint}")
+    raise ConfigError(f"there is no fault {shown(name)}; {hint}")

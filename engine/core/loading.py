@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from reprlib import repr as _short
 from typing import Any, TypeVar
 
 from engine.core.order import OpenOrder, OrderState, Side
@@ -17,13 +16,22 @@ from engine.core.outcome import OrderResult, Outcome
 from engine.core.report import SCHEMA, RunReport
 from engine.core.request import Belongs, counted_by
 from engine.core.summary import CancelSummary, Fault, Outage
-from engine.errors import ConfigError
+from engine.errors import LONGEST_SHOWN, ConfigError, shown
 
 MOST_SECONDS = 1e12
 """Most seconds of anything, Unix time included. A guess: thirty thousand years."""
 
 MOST_DIGITS = 40
 """Most digits before or behind the point of a price or size; venues' wires believe no more, and sums of more overflow."""
+
+MOST_COUNTED = 10**18
+"""A number from here on is no count. A guess: other programs read no larger ones."""
+
+LARGEST_CODE = 10**256
+"""A number from here on is no venue's code: it could not be written everywhere."""
+
+LONGEST_AMOUNT = 100
+"""Most characters of a price or size. A guess: venues' wires believe 80, and an exponent may be written out."""
 
 LONGEST_WORDS = 200
 """Most characters that say why a value is refused: it may be hostile. A guess."""
@@ -41,7 +49,7 @@ def report_from_dict(document: object) -> RunReport:
     fields = _Fields(document, "report")
     schema = fields.of("schema", _text)
     if schema != SCHEMA:
-        raise ConfigError(f"report.schema: {_short(schema)} cannot be read here, only {SCHEMA!r}")
+        raise ConfigError(f"report.schema: {shown(schema)} cannot be read here, only {SCHEMA!r}")
     accounts = _Fields(fields.raw("accounts"), "report.accounts")
     report = RunReport(
         run_id=fields.of("run_id", _text),
@@ -143,7 +151,7 @@ def _check_sums(fields: _Fields, whole: RunReport | CancelSummary) -> None:
 
 def _check(fields: _Fields, name: str, said: object, told: object) -> None:
     if said != told:
-        raise ConfigError(f"{fields.where}.{name}: says {_short(said)}, and the results come to {_short(told)}")
+        raise ConfigError(f"{fields.where}.{name}: says {shown(said)}, and the results come to {shown(told)}")
 
 
 class _Fields:
@@ -156,7 +164,10 @@ class _Fields:
         self._values = value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        for name in self._values:
+            if not isinstance(name, str):
+                raise ConfigError(f"{self.where}: must have texts for names, not {shown(name)}")
+            yield name
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
@@ -164,7 +175,7 @@ class _Fields:
     def raw(self, name: str) -> Any:
         """The value as it stands."""
         if name not in self._values:
-            raise ConfigError(f"{self.where}.{name}: is missing")
+            raise ConfigError(f"{self._place(name)}: is missing")
         return self._values[name]
 
     def of(self, name: str, read: Callable[[object], T]) -> T:
@@ -172,7 +183,7 @@ class _Fields:
         try:
             return read(self.raw(name))
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"{self.where}.{name}: {str(error)[:LONGEST_WORDS]}") from error
+            raise ConfigError(f"{self._place(name)}: {str(error)[:LONGEST_WORDS]}") from error
 
     def maybe(self, name: str, read: Callable[[object], T]) -> T | None:
         """The same, where null stands for nothing."""
@@ -180,43 +191,47 @@ class _Fields:
 
     def inner(self, name: str) -> _Fields:
         """The fields of an object within."""
-        return _Fields(self.raw(name), f"{self.where}.{name}")
+        return _Fields(self.raw(name), self._place(name))
 
     def each(self, name: str) -> Iterator[_Fields]:
         """The fields of every object in a list within."""
         values = self.raw(name)
         if not isinstance(values, list):
-            raise ConfigError(f"{self.where}.{name}: must be a list, not {type(values).__name__}")
-        return (_Fields(value, f"{self.where}.{name}[{index}]") for index, value in enumerate(values))
+            raise ConfigError(f"{self._place(name)}: must be a list, not {type(values).__name__}")
+        return (_Fields(value, f"{self._place(name)}[{index}]") for index, value in enumerate(values))
+
+    def _place(self, name: str) -> str:
+        """Where a field stands. The names of accounts and orders are the document's own: what is long or odd is quoted."""
+        return f"{self.where}.{name if name.isprintable() and len(name) <= LONGEST_SHOWN else shown(name)}"
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"must be text, not {_short(value)}")
+        raise TypeError(f"must be text, not {shown(value)}")
     return value
 
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"must be true or false, not {_short(value)}")
+        raise TypeError(f"must be true or false, not {shown(value)}")
     return value
 
 
 def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise TypeError(f"must be a whole number of at least 0, not {_short(value)}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MOST_COUNTED:
+        raise TypeError(f"must be a whole number of at least 0, not {shown(value)}")
     return value
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST_SECONDS <= value <= MOST_SECONDS:
-        raise TypeError(f"must be a number of seconds, not {_short(value)}")
+        raise TypeError(f"must be a number of seconds, not {shown(value)}")
     return value
 
 
 def _code(value: object) -> int | str:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise TypeError(f"must be a number or text, not {_short(value)}")
+    if isinstance(value, bool) or not (isinstance(value, str) or (isinstance(value, int) and abs(value) < LARGEST_CODE)):
+        raise TypeError(f"must be a number or text, not {shown(value)}")
     return value
 
 
@@ -224,9 +239,9 @@ def _decimal(value: object) -> Decimal:
     try:
         number = Decimal(_text(value))
     except InvalidOperation as error:
-        raise ValueError(f"must be a decimal number as text, not {_short(value)}") from error
-    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
-        raise ValueError(f"must be an amount that can be added up, not {_short(value)}")
+        raise ValueError(f"must be a decimal number as text, not {shown(value)}") from error
+    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS or len(str(number)) > LONGEST_AMOUNT:
+        raise ValueError(f"must be an amount that can be added up, not {shown(value)}")
     return number
 
 

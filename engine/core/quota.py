@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, shown
 
 
 class Kind(StrEnum):
@@ -67,11 +67,11 @@ class Window:
 
     def __post_init__(self) -> None:
         if isinstance(self.requests, bool) or not isinstance(self.requests, int) or self.requests < 1:
-            raise ConfigError(f"a window must allow at least 1 request, not {self.requests!r}")
+            raise ConfigError(f"a window must allow at least 1 request, not {shown(self.requests)}")
         _positive("the length of a window", self.per_s)
         for name, value in (("margin_s", self.margin_s), ("jitter_s", self.jitter_s)):
             if not 0 <= value < math.inf:
-                raise ConfigError(f"{name} must not be negative, not {value!r}")
+                raise ConfigError(f"{name} must not be negative, not {shown(value)}")
 
     def least_time_s(self, requests: int) -> float:
         """Seconds from the first to the last of so many requests, when nothing but this window holds them up."""
@@ -92,7 +92,7 @@ class Bucket:
     def __post_init__(self) -> None:
         _positive("the rate of a bucket", self.per_s)
         if isinstance(self.burst, bool) or not isinstance(self.burst, int) or self.burst < 1:
-            raise ConfigError(f"a bucket must hold at least 1 token, not {self.burst!r}")
+            raise ConfigError(f"a bucket must hold at least 1 token, not {shown(self.burst)}")
 
     def least_time_s(self, requests: int) -> float:
         """Seconds from the first to the last of so many requests, from a full bucket."""
@@ -111,7 +111,7 @@ class Allowance:
 
     def __post_init__(self) -> None:
         if isinstance(self.cancels, bool) or not isinstance(self.cancels, int) or self.cancels < 1:
-            raise ConfigError(f"an allowance must be at least 1 cancel, not {self.cancels!r}")
+            raise ConfigError(f"an allowance must be at least 1 cancel, not {shown(self.cancels)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Tier:
     def __post_init__(self) -> None:
         _positive("the rate of a tier", self.per_s)
         if isinstance(self.burst, bool) or not isinstance(self.burst, int) or self.burst < 1:
-            raise ConfigError(f"a tier must hold at least 1 token, not {self.burst!r}")
+            raise ConfigError(f"a tier must hold at least 1 token, not {shown(self.burst)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +152,10 @@ class Tokens:
 
     def __post_init__(self) -> None:
         if self.tier not in self.tiers:
-            raise ConfigError(f"unknown tier {self.tier!r}; known: {', '.join(self.tiers)}")
+            raise ConfigError(f"unknown tier {shown(self.tier)}; known: {', '.join(self.tiers)}")
         for name, value in (("margin_s", self.margin_s), ("gather_s", self.gather_s)):
             if not 0 <= value < math.inf:
-                raise ConfigError(f"{name} must not be negative, not {value!r}")
+                raise ConfigError(f"{name} must not be negative, not {shown(value)}")
 
     @property
     def default(self) -> Tier:
@@ -437,4 +437,4 @@ class SendLog:
 
 def _positive(name: str, value: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ConfigError(f"{name} must be a positive number, not {value!r}")
+        raise ConfigError(f"{name} must be a positive number, not {shown(value)}")

@@ -27,6 +27,7 @@ class Slot:
         is_missing: Whether the last read said that the venue does not know the order; not enough to settle it.
         is_refused: Whether the venue has refused a cancel of it.
         is_acknowledged: Whether the venue has ever acknowledged a cancel of it.
+        was_closed: Whether it was ever taken for closed and then listed again: a listing may lag.
         is_barred: Whether its id cannot be the venue's, so that no request may name it.
         walk: Number of the listing walk in which it was last queued.
         sweeps: How often it was taken up again.
@@ -64,6 +65,7 @@ class Slot:
         "sweeps",
         "tries",
         "walk",
+        "was_closed",
         "watch",
     )
 
@@ -82,6 +84,7 @@ class Slot:
         self.is_missing = False
         self.is_refused = False
         self.is_acknowledged = False
+        self.was_closed = False
         self.is_barred = False
         self.walk = 0
         self.sweeps = 0
@@ -200,6 +203,7 @@ class Slot:
         if is_listed:
             self.is_missing = False
             if not self.outcome.may_be_live:
+                self.was_closed = True
                 self._say("still_listed", f"reported as {self.outcome}, and still listed as open afterwards", None)
             self.is_unseen = False
             self.is_refused = self.attempts > 0

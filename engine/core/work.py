@@ -248,11 +248,14 @@ class Drain:
         self._in_hand += 1
         return slot
 
-    def mass_ended(self, *, is_answered: bool, may_have_acted: bool) -> None:
-        """The mass cancel in hand is over, as far as its own answer goes; a listing shows what it left."""
+    def mass_ended(self, *, is_answered: bool, may_have_acted: bool, is_whole: bool = True) -> None:
+        """The mass cancel in hand is over, as far as its own answer goes; a listing shows what it left.
+
+        `is_whole`: whether the answer named everything that it cancelled, as far as could be read.
+        """
         if is_answered or not may_have_acted:
             self._masses_left = 0  # what it left although it was answered, or what it may not be used for, goes by id
-        self.is_uncounted |= may_have_acted and not is_answered
+        self.is_uncounted |= may_have_acted and not (is_answered and is_whole)
         self.settled()
 
     def fed(self, job: PageJob, page: Page) -> None:
@@ -431,10 +434,10 @@ class Drain:
 
     def _take_up(self, slot: Slot) -> Slot | None:
         """An order that was settled before this walk began, and is still listed."""
-        was_closed = slot.is_acknowledged or not slot.outcome.may_be_live
-        most_fruitless = self._retry.sweeps if was_closed else 1
-        is_first = slot.sweeps == 0 and self._retry.sweeps > 0
-        can_try = is_first or (self._fruitless < most_fruitless and slot.sweeps < MOST_SWEEPS)
+        was_closed = slot.is_acknowledged or slot.was_closed or not slot.outcome.may_be_live
+        most_fruitless = self._retry.sweeps if was_closed else min(1, self._retry.sweeps)
+        # What stands here for other orders must not cost this one its own sweeps: it may have come late.
+        can_try = slot.sweeps < most_fruitless or (self._fruitless < most_fruitless and slot.sweeps < MOST_SWEEPS)
         self._reopen(slot, is_listed=True)
         if can_try:
             self._taken_up += 1

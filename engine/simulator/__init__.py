@@ -7,7 +7,7 @@ from engine.simulator.clock import ClockStuckError, VirtualClockLoop, new_virtua
 from engine.simulator.faults import Fault, FaultPlan, FaultRule
 from engine.simulator.judge import is_lie, lies
 from engine.simulator.ledger import BookOrder, BookState, Change, Ledger, RequestRecord
-from engine.simulator.memory import MemoryTransport
+from engine.simulator.memory import MemoryTransport, Switchboard
 from engine.simulator.opinion import OpinionRules, OpinionSimulator
 from engine.simulator.polymarket import PolymarketAccount, PolymarketRules, PolymarketSimulator
 from engine.simulator.redirects import RedirectTarget
@@ -40,6 +40,7 @@ __all__ = [
     "SimulatedAccount",
     "SimulatedVenue",
     "SimulatorServer",
+    "Switchboard",
     "VirtualClockLoop",
     "is_lie",
     "lies",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,7 +17,13 @@ BROKEN_MANNERS = (
     ("content_length_large", Manner.LENGTH_LARGE, "Content-Length names more than is sent; the connection stays open"),
     ("content_length_small", Manner.LENGTH_SMALL, "Content-Length names half of the body that is sent"),
 )
-DELAYS_S = (("slow_50ms", 0.05), ("slow_150ms", 0.15), ("slow_2s", 2.0))
+DELAYS_S = (("slow_50ms", 0.05), ("slow_150ms", 0.15), ("slow_2s", 2.0), ("slow_45s", 45.0))
+"""The last is longer than a client's patience: the venue has acted by then, and nobody hears of it."""
+UNREACHABLE = (
+    ("refused_connection", Manner.REFUSE, "nothing is listening"),
+    ("name_unresolved", Manner.UNRESOLVED, "the host's name leads nowhere"),
+    ("tls_failed", Manner.NO_TLS, "the certificate is no good"),
+)
 BYTE_DELAY_S = 0.005
 """Between the bytes of a slow body: a cancel's answer takes a quarter of a second, a full page about a minute."""
 
@@ -47,7 +54,14 @@ def connection_faults(routes: frozenset[str], changing: frozenset[str]) -> Itera
     """Every way in which a connection can fail, for these routes."""
     for name, manner, says in BROKEN_MANNERS:
         yield from in_both_orders(name, says, routes=routes, changing=changing, manner=manner)
-    yield Fault(name="refused_connection", says="nothing is listening", routes=routes, acts=False, manner=Manner.REFUSE)
+    for name, manner, says in UNREACHABLE:
+        yield Fault(name=name, says=says, routes=routes, acts=False, manner=manner)
+    yield from in_both_orders(
+        "echoed_headers", "500, and the request's own headers as the message", routes=routes, changing=changing, rewrite=echo
+    )
+    yield Fault(
+        name="slower_each_time", says="a complete answer, each twice as late as the last", routes=routes, delay_s=0.05, slows=True
+    )
     yield Fault(
         name="slow_body",
         says="a complete answer, its body one byte at a time",
@@ -67,6 +81,12 @@ def constant(reply: Reply) -> Rewrite:
 def foreign_type(content_type: str) -> Rewrite:
     """The honest body under another content type."""
     return lambda honest, _ask: replace(honest, headers={**honest.headers, "Content-Type": content_type})
+
+
+def echo(_honest: Reply, ask: Ask) -> Reply:
+    """A server that shows what it was sent, secrets and all, as debugging servers do."""
+    shown = json.dumps({"errno": 500, "error": str(dict(ask.wire.headers)), "errmsg": str(dict(ask.wire.headers))})
+    return Reply(status=500, headers={"Content-Type": "application/json"}, body=shown.encode())
 
 
 def redirect(honest: Reply, ask: Ask) -> Reply:

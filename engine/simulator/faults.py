@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from engine.errors import ConfigError
-from engine.simulator.wire import Ask, Manner, Reply
+from engine.simulator.wire import NEVER_STANDS, Ask, Manner, Reply
 
 
 class World(Protocol):
@@ -36,6 +36,8 @@ class World(Protocol):
         ...
 
 
+SLOWEST_S = 3600.0
+
 Rewrite = Callable[[Reply, Ask], Reply]
 Meddle = Callable[[World, Ask], None]
 
@@ -54,6 +56,8 @@ class Fault:
         meddle: Changes the book before the venue looks at the request.
         query: Replaces these parameters of the request, as a venue would that does not heed them.
         delay_s: Seconds of extra silence before the reply.
+        slows: Whether that silence is twice as long each time that the same rule strikes.
+        byte_delay_s: Seconds before each byte of the body.
         pages: The pages it belongs to unless a rule names others; None for all.
     """
 
@@ -66,6 +70,7 @@ class Fault:
     meddle: Meddle | None = None
     query: tuple[tuple[str, str], ...] = ()
     delay_s: float = 0.0
+    slows: bool = False
     byte_delay_s: float = 0.0
     pages: frozenset[int] | None = None
 
@@ -147,17 +152,17 @@ class FaultDice:
 
     @property
     def can_refuse(self) -> bool:
-        """Whether any rule refuses connections at all."""
-        return any(rule.fault.manner is Manner.REFUSE for rule in self._plan.rules)
+        """Whether any rule keeps connections from coming about."""
+        return any(rule.fault.manner in NEVER_STANDS for rule in self._plan.rules)
 
     def pick(self, ask: Ask, *, before_connecting: bool = False) -> Fault | None:
         """The fault that strikes this request, or None.
 
-        `before_connecting` asks for refused connections, and only for them; otherwise they are left out.
+        `before_connecting` asks for connections that do not come about, and only for them; otherwise they are left out.
         """
         for index, rule in enumerate(self._plan.rules):
-            if (rule.fault.manner is Manner.REFUSE) is before_connecting and self._strikes(index, rule, ask):
-                return rule.fault
+            if (rule.fault.manner in NEVER_STANDS) is before_connecting and self._strikes(index, rule, ask):
+                return _slowed(rule.fault, self._struck[index]) if rule.fault.slows else rule.fault
         return None
 
     def _strikes(self, index: int, rule: FaultRule, ask: Ask) -> bool:
@@ -181,6 +186,11 @@ class FaultDice:
         if share >= 1:
             return True
         return random.Random(f"{self._plan.seed}/{target}/{self._asked_at[target]}").random() < share
+
+
+def _slowed(fault: Fault, times: int) -> Fault:
+    """The fault as it strikes for the n-th time; beyond an hour nothing gets slower."""
+    return replace(fault, delay_s=min(fault.delay_s * 2.0 ** min(times - 1, 30), SLOWEST_S))
 
 
 def _spent(count: int, most: int | None) -> bool:

@@ -84,6 +84,7 @@ class RequestRecord:
         status: The HTTP status that was put on the wire, or None where no status line was.
         refused_for_pace: Whether the venue's own quota refused it (a scripted 429 is a fault, not this).
         hits: The orders that a cancel without ids would have hit.
+        false_words: The orders that a fault made the answer call cancelled, and that were not.
     """
 
     number: int
@@ -97,6 +98,7 @@ class RequestRecord:
     status: int | None = None
     refused_for_pace: bool = False
     hits: tuple[str, ...] = ()
+    false_words: tuple[str, ...] = ()
 
     @property
     def order_id(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import anyio
 import anyio.lowlevel
@@ -13,6 +13,9 @@ from engine.simulator.exchange import exchange
 from engine.simulator.venue import SimulatedVenue
 from engine.simulator.wire import BREAKS_OFF, NEVER_ANSWERS, Manner, Reply
 from engine.venues.base import HttpAnswer, HttpRequest
+
+CODES = {Manner.REFUSE: "refused", Manner.UNRESOLVED: "dns", Manner.NO_TLS: "tls"}
+"""What a client calls a connection that did not come about."""
 
 
 class MemoryTransport:
@@ -37,8 +40,9 @@ class MemoryTransport:
         if self._closed:
             raise RuntimeError("the transport is closed")
         await anyio.lowlevel.checkpoint()
-        if self._simulator.refuses(request, now_s=anyio.current_time()):
-            raise TransportError("connection refused", sent=False, code="refused")
+        kept_out = self._simulator.refuses(request, now_s=anyio.current_time())
+        if kept_out is not None:
+            raise TransportError(f"no connection: {kept_out}", sent=False, code=CODES[kept_out])
         connection = self._idle.pop() if self._idle else next(self._numbers)
         on_sent()
         reply = await exchange(self._simulator, request, connection=connection, clock=anyio.current_time)
@@ -66,3 +70,24 @@ class MemoryTransport:
         if self._body_limit_bytes is not None and len(reply.body) > self._body_limit_bytes:
             raise TransportError("the answer is too long", sent=True, code="too_long", status=reply.status)
         return reply.as_answer()
+
+
+class Switchboard:
+    """One transport to several simulated venues, each at an address of its own.
+
+    Args:
+        simulators: Base URL, without a slash at its end, to the venue that answers there.
+    """
+
+    def __init__(self, simulators: Mapping[str, SimulatedVenue]) -> None:
+        self._transports = {base_url: MemoryTransport(simulator) for base_url, simulator in simulators.items()}
+
+    async def send(self, request: HttpRequest, *, on_sent: Callable[[], None]) -> HttpAnswer:
+        """See `engine.venues.base.Transport`."""
+        (transport,) = (each for base_url, each in self._transports.items() if request.url.startswith(f"{base_url}/"))
+        return await transport.send(request, on_sent=on_sent)
+
+    async def aclose(self) -> None:
+        """Close every pool."""
+        for transport in self._transports.values():
+            await transport.aclose()

@@ -16,7 +16,7 @@ from engine.simulator.faults import Fault, FaultDice, FaultPlan
 from engine.simulator.ledger import BookOrder, BookState, Change, Ledger, RequestRecord
 from engine.simulator.quota import Counter
 from engine.simulator.script import Action, Drift, Predicate, Script, arrange_drift
-from engine.simulator.wire import Ask, Reply, WireRequest
+from engine.simulator.wire import Ask, Manner, Reply, WireRequest
 from engine.venues.base import HttpRequest
 
 NO_REDIRECT_TARGET = "http://127.0.0.1:9"
@@ -64,6 +64,10 @@ class SimulatedVenue(ABC):
         """Do what is asked, unless `acts` is False, and give the honest reply that doing it brings."""
 
     @abstractmethod
+    def acknowledged(self, ask: Ask, reply: Reply) -> tuple[str, ...]:
+        """The orders of which these bytes are the documented acknowledgement of a cancel, be it true or not."""
+
+    @abstractmethod
     def refusal_for_pace(self) -> Reply:
         """The reply to a request beyond the quota."""
 
@@ -78,6 +82,10 @@ class SimulatedVenue(ABC):
     @abstractmethod
     def place(self, account_name: str) -> str:
         """Let an order of the account appear, as the market would; returns its id."""
+
+    @abstractmethod
+    def revoke_key(self, name: str) -> None:
+        """Let the account's present key die at once."""
 
     @abstractmethod
     def first_listed(self, account_name: str) -> str | None:
@@ -105,15 +113,17 @@ class SimulatedVenue(ABC):
             return self._note(ask, self.answer(ask, acts=True))
         return self._note(ask, self._misbehave(ask, fault), fault=fault)
 
-    def refuses(self, request: HttpRequest, *, now_s: float) -> bool:
-        """Whether a fault keeps the connection for this request from coming about. To be asked once per request."""
+    def refuses(self, request: HttpRequest, *, now_s: float) -> Manner | None:
+        """How a fault keeps the connection for this request from coming about, if one does. To be asked once per request."""
         if not self._faults.can_refuse:
-            return False
+            return None
         self.advance(now_s)
         ask = self._ask(request, number=len(self.ledger.requests) + 1, connection=0)
-        refused = self._faults.pick(ask, before_connecting=True) is not None
-        self.ledger.connections_refused += refused
-        return refused
+        fault = self._faults.pick(ask, before_connecting=True)
+        if fault is None:
+            return None
+        self.ledger.connections_refused += 1
+        return fault.manner
 
     def advance(self, now_s: float) -> None:
         """Let everything happen that is scheduled up to this moment. Time never runs backwards."""
@@ -251,9 +261,21 @@ class SimulatedVenue(ABC):
                 status=reply.visible_status,
                 refused_for_pace=refused_for_pace or reply.refused_for_pace,
                 hits=ask.hits,
+                false_words=() if fault is None or not ask.route.startswith("cancel") else self._false_words(ask, reply),
             )
         )
         return reply
+
+    def _false_words(self, ask: Ask, reply: Reply) -> tuple[str, ...]:
+        """What the reply calls cancelled and is not, as far as it reaches the caller."""
+        if reply.manner not in (Manner.ANSWER, Manner.DRIP):
+            return ()
+        known = self.ledger.orders
+        return tuple(
+            order_id
+            for order_id in self.acknowledged(ask, reply)
+            if order_id not in known or known[order_id].state is not BookState.CANCELLED
+        )
 
 
 def take_apart(request: HttpRequest) -> WireRequest:

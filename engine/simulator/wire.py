@@ -5,11 +5,15 @@ Knows no venue, no socket and no clock.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from engine.venues.base import HttpAnswer
+
+MOST_NESTED = 10_000
 
 
 class Manner(StrEnum):
@@ -21,6 +25,10 @@ class Manner(StrEnum):
     """The request is read and never answered; the connection stays open."""
     REFUSE = "refuse"
     """Nothing is listening: no connection comes about."""
+    UNRESOLVED = "unresolved"
+    """The host's name leads nowhere: no connection comes about."""
+    NO_TLS = "no_tls"
+    """The certificate, or the handshake, is no good: nothing is sent over the connection."""
     DROP = "drop"
     """The connection is closed without a byte."""
     DROP_HEADERS = "drop_headers"
@@ -35,6 +43,7 @@ class Manner(StrEnum):
     """`Content-Length` names more bytes than are sent, and the connection stays open."""
 
 
+NEVER_STANDS = frozenset({Manner.REFUSE, Manner.UNRESOLVED, Manner.NO_TLS})
 NEVER_ANSWERS = frozenset({Manner.HANG, Manner.LENGTH_LARGE})
 BREAKS_OFF = frozenset({Manner.DROP, Manner.DROP_HEADERS, Manner.DROP_BODY})
 
@@ -61,12 +70,22 @@ class Reply:
     @property
     def visible_status(self) -> int | None:
         """The HTTP status that the caller gets to see, or None where no status line is sent."""
-        return None if self.manner in (Manner.HANG, Manner.REFUSE, Manner.DROP) else self.status
+        return None if self.manner in NEVER_STANDS | {Manner.HANG, Manner.DROP} else self.status
 
     @property
     def visible_body(self) -> bytes:
         """The bytes of the body that a client takes for the body."""
         return self.body[: len(self.body) // 2] if self.manner is Manner.LENGTH_SMALL else self.body
+
+    @property
+    def visible_json(self) -> Any:
+        """What a client reads out of the body, if it is JSON that can be read without fear for the stack; else None."""
+        if self.visible_body.count(b"[") + self.visible_body.count(b"{") > MOST_NESTED:
+            return None
+        try:
+            return json.loads(self.visible_body)
+        except (ValueError, RecursionError):
+            return None
 
     def as_answer(self) -> HttpAnswer:
         """Give the answer as a client reads it off a healthy connection."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine.core.listing import Page
 from engine.core.order import OpenOrder
@@ -62,6 +62,18 @@ class HttpAnswer:
         if body is self.body and headers is self.headers:
             return self
         return HttpAnswer(status=self.status, headers=headers, body=body)
+
+
+class MassWord(NamedTuple):
+    """What the answer to a mass cancel says.
+
+    Attributes:
+        orders: The word on every order that it names.
+        is_whole: Whether everything that it calls cancelled could be read as an id; otherwise it may have cancelled more.
+    """
+
+    orders: Mapping[str, Verdict]
+    is_whole: bool
 
 
 class Transport(Protocol):
@@ -148,7 +160,7 @@ class Venue(Protocol):
         """The request for a mass cancel that `mass_cancels` named for this scope."""
         ...
 
-    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> Mapping[str, Verdict]:
+    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> MassWord:
         """The word on every order that the answer mentions; or a `VenueError`."""
         ...
 

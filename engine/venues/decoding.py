@@ -6,14 +6,17 @@ Pure. A helper stands here once a second venue needs it; what a venue means by i
 from __future__ import annotations
 
 import json
+import math
+import re
+from datetime import UTC
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
-from engine.errors import ConfigError, WireError
+from engine.errors import ConfigError, WireError, shown
 from engine.secret import Secret
 from engine.venues.base import HttpAnswer
 
@@ -23,11 +26,23 @@ MOST_DIGITS = 40
 MOST_NESTED = 10_000
 """Most opening brackets of a body that is parsed at all; a page of 20 rows has about 25. A guess."""
 
+MOST_DEEP = 100
+"""Most brackets inside each other; documented answers have five. A guess."""
+
+MOST_WHOLE_DIGITS = 256
+"""Most digits of a whole number that is read: as many as an id may have signs. To read more takes time by their square."""
+
 LONGEST_WORDS = 200
 """Most characters of a venue's own words that get into a report. A guess."""
 
 MOST_SHARED = 4_096
 """Values of one sort that are remembered so as to be kept once. A guess: prices have two or three digits."""
+
+
+_TOO_LARGE = 10**MOST_WHOLE_DIGITS
+_NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:\\^|<>\"%]+)(?::[0-9]*)?")
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_NEITHER_BRACKET_NOR_QUOTE = bytes(sign for sign in range(256) if sign not in b'[]{}"')
 
 
 def checked_base_url(base_url: str, *, example: str, allow_http: bool = False) -> str:
@@ -39,20 +54,31 @@ def checked_base_url(base_url: str, *, example: str, allow_http: bool = False) -
     """
     if not isinstance(base_url, str) or not base_url.strip():
         raise ConfigError(f"base_url is empty; use {example}")
+    # A password, or a key in a query, is not shown.
+    quoted = "an address with a user, a query or a fragment" if set("@?#") & set(base_url) else shown(base_url)
     if base_url != base_url.strip() or not base_url.isprintable() or " " in base_url:
-        raise ConfigError(f"base_url holds white space or control characters: {base_url!r}")
+        raise ConfigError(f"base_url holds white space or control characters: {quoted}")
     try:
         parts = urlsplit(base_url)
-        port_is_good = parts.port is None or 0 < parts.port < 65536
+        host_is_good = (parts.port is None or 0 < parts.port < 65536) and _is_host(parts.netloc, parts.hostname)
     except ValueError as error:
-        raise ConfigError(f"base_url is no address: {base_url!r} ({error})") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_good:
-        raise ConfigError(f"base_url must look like {example}, not {base_url!r}")
+        raise ConfigError(f"base_url is no address: {quoted}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"base_url must look like {example}, not {quoted}")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ConfigError("base_url must carry no user, password, query or fragment; keys go into the account's credentials")
+    if not host_is_good:
+        raise ConfigError(f"base_url must look like {example}, not {quoted}")
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
-        raise ConfigError(f"base_url {base_url!r} would send keys in the clear; use https:// (http:// is for this machine only)")
+        raise ConfigError(f"base_url {quoted} would send keys in the clear; use https:// (http:// is for this machine only)")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _is_host(netloc: str, host: str | None) -> bool:
+    """Whether all of it is one host and its port: parsers disagree about text beside brackets."""
+    if netloc.startswith("["):
+        IPv6Address(host or "")
+    return _NETLOC.fullmatch(netloc) is not None
 
 
 def _is_loopback(host: str) -> bool:
@@ -74,17 +100,21 @@ def path_segment(order_id: str) -> str:
 
 
 def seconds_to_wait(value: str | None, *, wall_s: float) -> float | None:
-    """Seconds that a `Retry-After` asks for, from its number or its date; None where it says nothing that can be used."""
+    """Seconds that a `Retry-After` asks for, from its number or its date; None where it says nothing that can be used.
+
+    A date without a zone is one of Greenwich, as every date of HTTP is.
+    """
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - wall_s
+            moment = parsedate_to_datetime(value)
+            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - wall_s
         except (ValueError, TypeError, OverflowError):
             return None
-    return max(0.0, seconds) if seconds == seconds else None  # noqa: PLR0124  # not-a-number is unequal to itself
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def refuse_redirect(answer: HttpAnswer) -> NoReturn:
@@ -117,18 +147,56 @@ def json_object(answer: HttpAnswer) -> dict[str, Any] | None:
 
 
 def json_value(answer: HttpAnswer) -> Any:
-    """The body, if it is JSON; None for anything else."""
+    """The body, if it is JSON in UTF-8 that says nothing twice; None for anything else.
+
+    Of two values under one name nobody can say which one is meant, so that a body with both would be believed for either.
+    """
+    body = answer.body
     # The parser recurses, and other packages may have lifted the interpreter's bound on that: a deep body would end the process.
-    if answer.body.count(b"[") + answer.body.count(b"{") > MOST_NESTED:
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets > MOST_NESTED or (brackets > MOST_DEEP and _depth(body) > MOST_DEEP):
         return None
     try:
-        return json.loads(answer.body, parse_constant=_refuse_constant)
+        return _JSON.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
 
 
+def _depth(body: bytes) -> int:
+    """How many brackets stand inside each other, up to where the body stops being JSON; those within texts do not count."""
+    bare = _ESCAPE.sub(b"", body) if b"\\" in body else body
+    # Texts without brackets become two quotes, and go; to take away two quotes never turns inside into outside.
+    deepest = depth = 0
+    is_text = False
+    for sign in bare.translate(None, _NEITHER_BRACKET_NOR_QUOTE).replace(b'""', b"").decode():
+        if sign == '"':
+            is_text = not is_text
+        elif not is_text:
+            depth += 1 if sign in "[{" else -1
+            deepest = max(deepest, depth)
+            if depth < 0 or depth > MOST_DEEP:
+                break
+    return deepest
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > MOST_WHOLE_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a name stands twice")
+    return fields
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_whole_number, object_pairs_hook=_object)
 
 
 def words(value: object) -> str:
@@ -138,7 +206,7 @@ def words(value: object) -> str:
 
 def text_id(value: object) -> str | None:
     """An id, from text or a whole number; None for anything that could not be sent back as one."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE:
         value = str(value)
     if not isinstance(value, str) or not value or len(value) > 256 or not value.isprintable() or " " in value:
         return None
@@ -147,7 +215,7 @@ def text_id(value: object) -> str | None:
 
 def whole(value: object) -> int | None:
     """A whole number that is not negative, from a number or its decimal text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
         return int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -156,7 +224,9 @@ def whole(value: object) -> int | None:
 
 def decimal(value: object) -> Decimal | None:
     """A finite decimal, from text or a number; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, str) and len(value) > 80):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if len(value) > 80 if isinstance(value, str) else abs(value) >= _TOO_LARGE:
         return None
     return _decimal(str(value))
 

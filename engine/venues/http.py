@@ -4,19 +4,32 @@ Headers are in the clear in aiohttp's own frames and in none of ours, so no erro
 that it was mapped from: a traceback that prints variables would show the key.
 
 What aiohttp raises is mapped here, once, to a `TransportError` that says whether the request may have reached the venue: it
-has not before a connection stood, and may have at any time after.
+has not before it began to leave, on a connection that stood, and may have at any time after.
 
-aiohttp sends a GET or DELETE a second time by itself when a kept connection breaks under it. That would be a request outside of
-every limit, so a request that has left once gets no second connection.
+A request leaves once:
+
+1. aiohttp sends a GET or DELETE a second time by itself when a kept connection breaks under it. That would be a request outside
+   of every limit, so a request that has left gets no second connection. What a cancel on a stale connection did is then unknown,
+   and the engine reads the order: it sends the cancel again only where that shows the order open, in its turn and signed anew.
+2. An answer counts only if nothing lay on its connection before the request: HTTP/1.1 tells answers apart by their order alone,
+   and aiohttp keeps what comes on an idle connection and takes it for the next answer. A connection on which anything came
+   unasked is closed before a request leaves on it. What crosses the request on its way no client can tell from its answer; that
+   is left to answers that name their orders, and to the listing afterwards of `cancel_all` and `verify=True`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, cast
+from weakref import WeakSet
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from engine.errors import ConfigError, TransportError
@@ -49,6 +62,8 @@ class HttpTransport:
 
     async def send(self, request: HttpRequest, *, on_sent: Callable[[], None]) -> HttpAnswer:
         """Send the request and read the whole answer. See `Transport.send`."""
+        way = _OneWay(on_sent)
+        token = _WAY.set(way)
         broken: TransportError
         try:
             async with self._open().request(
@@ -57,7 +72,6 @@ class HttpTransport:
                 headers=request.revealed_headers(),
                 data=request.body,
                 allow_redirects=False,
-                trace_request_ctx=_OneWay(on_sent),
             ) as response:
                 return HttpAnswer(
                     status=response.status,
@@ -66,10 +80,12 @@ class HttpTransport:
                 )
         except TransportError as error:
             broken = TransportError(str(error), sent=error.sent, code=error.code)
-        except Exception as error:  # noqa: BLE001  # whatever a broken answer makes the client raise, the request may have arrived
-            broken = _mapped(error, request)
+        except Exception as error:  # noqa: BLE001  # whatever a broken answer makes the client raise
+            broken = _mapped(error, request, sent=way.has_left)
         except BaseException as error:  # noqa: BLE001  # goes on as it is, but for its frames
             raise error.with_traceback(None)  # noqa: B904  # the same error
+        finally:
+            _WAY.reset(token)
         raise broken
 
     async def aclose(self) -> None:
@@ -80,12 +96,10 @@ class HttpTransport:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            trace = aiohttp.TraceConfig(trace_config_ctx_factory=_of_request)  # type: ignore[arg-type]  # any factory serves
+            trace = aiohttp.TraceConfig()
             trace.on_request_headers_sent.append(_headers_sent)
-            trace.on_connection_create_start.append(_wants_connection)
-            trace.on_connection_reuseconn.append(_wants_connection)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=_CleanConnector(
                     limit=0,
                     limit_per_host=self._connections,
                     keepalive_timeout=KEEP_WARM_S,
@@ -100,7 +114,7 @@ class HttpTransport:
 
 
 class _OneWay:
-    """What aiohttp carries along with one request: the call to make when it leaves, and whether it has."""
+    """The way of one request: the call to make when it leaves, and whether it has."""
 
     __slots__ = ("has_left", "on_sent")
 
@@ -109,18 +123,57 @@ class _OneWay:
         self.has_left = False
 
 
-def _of_request(trace_request_ctx: Any) -> Any:
-    return trace_request_ctx
+_WAY: ContextVar[_OneWay] = ContextVar("way")
+"""Of the request that the running task sends: aiohttp hands nothing of ours on to its connector."""
 
 
-async def _headers_sent(_session: aiohttp.ClientSession, way: Any, _params: Any) -> None:
+async def _headers_sent(_session: aiohttp.ClientSession, _context: object, _params: object) -> None:
+    way = _WAY.get()
     way.has_left = True
     way.on_sent()
 
 
-async def _wants_connection(_session: aiohttp.ClientSession, way: Any, _params: Any) -> None:
-    if way.has_left:
-        raise TransportError("the kept connection broke before the answer was complete", sent=True, code="broken")
+class _CleanConnector(aiohttp.TCPConnector):
+    """Hands out one connection for each request, and none on which something came unasked or which the other side has closed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._used: WeakSet[ResponseHandler] = WeakSet()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # the signature is aiohttp's
+    ) -> Connection:
+        """See `aiohttp.BaseConnector.connect`.
+
+        Raises:
+            TransportError: the request has left already, or not even a new connection is clean.
+        """
+        host = req.url.authority
+        if _WAY.get().has_left:
+            raise TransportError(f"the connection to {host} broke before the answer was complete", sent=True, code="broken")
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = cast(ResponseHandler, connection.protocol)  # a connection has one for as long as it is held
+            if await _is_clean(connection, protocol):
+                self._used.add(protocol)
+                return connection
+            is_new = protocol not in self._used
+            connection.close()
+            if is_new:
+                raise TransportError(f"{host} spoke, or hung up, before anything was asked", sent=False, code="unasked")
+
+
+async def _is_clean(connection: Connection, protocol: ResponseHandler) -> bool:
+    try:
+        for _ in range(2):  # the loop looks at its sockets, and then reads what they bring
+            await asyncio.sleep(0)
+    except BaseException:
+        connection.close()
+        raise
+    return protocol.is_connected() and not protocol.should_close
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
@@ -134,18 +187,16 @@ async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-def _mapped(error: Exception, request: HttpRequest) -> TransportError:
+def _mapped(error: Exception, request: HttpRequest, *, sent: bool) -> TransportError:
     host = URL(request.url, encoded=True).authority
-    never_stood = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL
+    if sent:
+        words = f"the connection to {host} broke before the answer was complete: {_words(error)}"
+        return TransportError(words, sent=True, code="broken")
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
         return TransportError(f"TLS with {host} failed: {_words(error)}", sent=False, code="tls")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return TransportError(f"the name of {host} cannot be resolved: {_words(error)}", sent=False, code="dns")
-    if isinstance(error, never_stood):
-        return TransportError(f"no connection to {host}: {_words(error)}", sent=False, code="no_connection")
-    return TransportError(
-        f"the connection to {host} broke before the answer was complete: {_words(error)}", sent=True, code="broken"
-    )
+    return TransportError(f"no connection to {host}: {_words(error)}", sent=False, code="no_connection")
 
 
 def _words(error: Exception) -> str:

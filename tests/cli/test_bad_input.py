@@ -56,6 +56,11 @@ FILES = {
     ),
     "no UTF-8": (GOOD.encode() + b"# \xff\n", "not UTF-8 text (line 5)"),
     "UTF-16": (GOOD.encode("utf-16"), "not UTF-8"),
+    "a weight of too many digits": (GOOD + f"weight = {'9' * 5_000}\n", "it holds a number that is too long"),
+    "a table twice": (f"[{'k' * 5_000}]\n" * 2, "twice (at line 2, column"),
+    "a key of many signs": (f"{'k' * 5_000} = 1\n", "unknown key 'kkk"),
+    "a name of many signs": (GOOD.replace("alice", "a" * 201), "the name is longer than 200 characters"),
+    "a key of many parts": (f"a{'.a' * 201} = 1\n", "line 1 holds more than 200 dots"),
     "nested without end": ("a = " + "[" * 5000, "not valid TOML"),
 }
 
@@ -67,6 +72,7 @@ def test_a_bad_accounts_file_is_one_line(cli, accounts_file, verb, text, hint):
     ran = cli(*verb, "--accounts", accounts_file(text), "--json")
     assert (ran.code, ran.out) == (2, "")
     assert hint in ran.line
+    assert len(ran.line) < 1_000
     assert not [secret for secret in (KEY, SECRET, PASSPHRASE) if secret in ran.line]
 
 

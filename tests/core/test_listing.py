@@ -275,6 +275,15 @@ def test_a_closed_row_in_the_open_list_is_no_work():
     assert drain.verified
 
 
+@pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.UNKNOWN])
+def test_a_row_that_may_be_alive_is_work(state):
+    """An order that cannot be cancelled yet, or whose status says nothing, is cancelled like an open one, not passed over."""
+    drain = Book(random.Random(1), orders=0).drain
+    drain.fed(take(drain), Page(orders=(OpenOrder(order_id="a", state=state),), total=1, next="2"))
+
+    assert "a" == slot_of(take(drain)).order_id
+
+
 def test_a_failed_first_page_is_never_an_empty_book():
     """When the listing cannot be read, the drain ends incomplete, with the reason, and verifies nothing."""
     drain = Book(random.Random(1), orders=5).drain
@@ -407,6 +416,26 @@ def test_a_mass_cancel_goes_out_although_nothing_could_be_listed():
     book.run()
     assert ([], True, True) == (book.open, book.drain.verified, book.drain.listing_complete)
     assert 5 == len(book.slots)
+
+
+@pytest.mark.parametrize(
+    ("mass", "sent"), [(["acts and answers"], 1), (["acts"], 1), (["answers"], 1), ([""], 2), (["", "acts and answers"], 2)]
+)
+def test_a_mass_cancel_is_sent_again_only_where_a_lost_one_left_orders(mass, sent):
+    """What it left although it was answered goes by id; where its answer was lost, a listing says whether another is needed."""
+    book = Book(random.Random(1), orders=5, mass=mass).run()
+
+    assert (sent, [], True) == (book.masses, book.open, book.drain.verified)
+
+
+def test_what_a_mass_cancel_left_is_not_called_unsent():
+    """An order that is listed after a mass cancel, which may have meant it, has been tried and is open."""
+    book = Book(random.Random(1), orders=2, mass=["answers"])
+    book.land(take(book.drain))
+    book.land(take(book.drain))
+
+    assert 2 == len(book.slots)
+    assert {(Outcome.REJECTED, 1, "still_open")} == {(slot.outcome, slot.attempts, slot.code) for slot in book.slots}
 
 
 def test_a_name_that_is_settled_already_is_no_work():

@@ -75,6 +75,18 @@ def test_an_incomplete_listing_is_not_clean():
     assert (False, False, False) == (summary.is_clean, report.is_clean, report.listing_complete)
 
 
+def test_one_account_that_was_not_listed_is_enough():
+    """A report is complete, and clean, only where every account is; those that were to be proved empty and were not are named."""
+    summaries = [
+        summary_of([Outcome.CANCELLED], name="proved", verified=True),
+        summary_of([], name="blind", listing_complete=False, listing_error="HTTP 500", verified=False),
+        summary_of([Outcome.CANCELLED], name="not asked"),
+    ]
+    report = RunReport(run_id="run", accounts={summary.account: summary for summary in summaries})
+
+    assert (False, False, ["blind"]) == (report.listing_complete, report.is_clean, report.unverified)
+
+
 def test_a_report_is_plain_values():
     """Both can be written as JSON, with the documented keys, and say what was left and why."""
     left = {"x": Belongs.OUT, "y": Belongs.SIDE_UNKNOWN}

@@ -6,6 +6,7 @@ import pytest
 
 from engine import Account, Belongs, ConfigError, OpenOrder, Scope, Side
 from engine.core.request import checked_ids, checked_seconds
+from engine.errors import shown
 
 BUY = OpenOrder(
     order_id="b", side=Side.BUY, market="7", group="3", asset="yes", price=Decimal("0.5"), size=Decimal(10), filled=Decimal(4)
@@ -78,21 +79,29 @@ def test_a_group_names_its_markets_only_if_so_chosen():
         lambda: Scope(market=True),
         lambda: Scope(market=1.5),
         lambda: Scope(asset=" "),
+        lambda: Scope(market=10**5_000),
+        lambda: Scope(asset=-(10**5_000)),
+        lambda: Scope(market="9" * 257),
+        lambda: Scope(side=10**5_000),
+        lambda: Scope(market=[10**5_000]),
         lambda: Scope(order_ids="abc"),
         lambda: Scope(order_ids=[""]),
         lambda: Scope(where="x"),
         lambda: Account("", None),
         lambda: Account(5, None),
+        lambda: Account(10**5_000, None),
     ],
 )
 def test_bad_scopes_and_accounts_are_refused(make):
-    """A condition of the wrong type or a blank name is a ConfigError."""
-    with pytest.raises(ConfigError):
+    """A condition of the wrong type or a blank name is a ConfigError of a line, whatever it is."""
+    with pytest.raises(ConfigError) as caught:
         make()
+
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(
-    "weight", [0, -1, float("nan"), float("inf"), 10**400, True, "2", None], ids=lambda weight: repr(weight)[:6]
+    "weight", [0, -1, float("nan"), float("inf"), 10**400, 10**5_000, True, "2", None], ids=lambda weight: shown(weight)[:6]
 )
 def test_bad_weights_are_refused(weight):
     """A weight must be a positive number that can be reckoned with."""
@@ -105,7 +114,7 @@ def test_a_side_may_be_a_word():
     assert Side.BUY is Scope(side="BUY").side
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 10**400, True, "5"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 10**400, 10**5_000, True, "5"], ids=shown)
 def test_bad_seconds_are_refused(seconds):
     """A bound must be a positive, finite number."""
     with pytest.raises(ConfigError):

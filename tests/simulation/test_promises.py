@@ -213,6 +213,19 @@ async def test_a_stop_before_the_start_sends_nothing():
     assert (0, 0, False) == (summary.total, len(simulator.ledger.requests), summary.listing_complete)
 
 
+async def test_a_stop_before_the_start_accounts_for_what_was_asked_for():
+    """Ids of a call that was stopped before it began stand in their places as not sent, with the reason."""
+    simulator = simulated(orders=3)
+    order_ids, progress = sorted(simulator.ledger.open_ids()), Progress()
+    progress.stop()
+    async with engine_for(simulator) as engine:
+        summary = await engine.cancel_orders(account_of(simulator), order_ids, progress=progress)
+
+    assert order_ids == [result.order_id for result in summary.results]
+    assert ({Outcome.NOT_SENT: 3}, 3, []) == (summary.by_outcome, summary.at_risk, simulator.ledger.requests)
+    assert {"no cancel was sent: stopped by the caller"} == {result.error for result in summary.results}
+
+
 @pytest.mark.parametrize("name", ["key_dead_401", "key_dead_11002", "refused_10403"])
 async def test_a_refused_key_stops_the_account_after_the_first_proof(name):
     """One proof is enough: the rest is not sent, and the fault says why in words."""
@@ -785,10 +798,23 @@ async def test_a_request_that_cannot_be_used_is_refused_before_anything_is_sent(
     assert [] == simulator.ledger.requests
 
 
-async def test_an_engine_that_is_not_open_says_so():
-    """Calling outside `async with` is a ConfigError."""
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda engine, account: engine.cancel_order(account, "a"),
+        lambda engine, account: engine.cancel_all(account),
+        lambda engine, account: engine.mass_cancel([account]),
+        lambda engine, account: engine.plan([account]),
+        lambda engine, account: engine.get_order(account, "a"),
+        lambda engine, account: anext(engine.open_orders(account)),
+        lambda engine, account: engine.stream([account]).__aenter__(),
+    ],
+    ids=["cancel_order", "cancel_all", "mass_cancel", "plan", "get_order", "open_orders", "stream"],
+)
+async def test_an_engine_that_is_not_open_says_so(ask):
+    """Every call outside `async with` is a ConfigError, alone and not in a group."""
     with pytest.raises(ConfigError, match="async with"):
-        await CancelEngine(Opinion(BASE_URL)).cancel_order(Account("alice", OpinionKey("k")), "a")
+        await ask(CancelEngine(Opinion(BASE_URL)), Account("alice", OpinionKey("k")))
 
 
 @pytest.mark.parametrize("options", [{"in_flight": 0}, {"active_accounts": 0}, {"grace_s": -1}, {"in_flight": True}])

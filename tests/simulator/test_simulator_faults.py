@@ -109,3 +109,26 @@ def test_rule_for_the_wrong_route_is_refused():
     """A listing fault cannot be used for cancels."""
     with pytest.raises(ConfigError, match="list_null_list"):
         FaultRule(FAULTS["list_null_list"], routes={"cancel"})
+
+
+def test_slower_each_time(pen):
+    """Every answer of the rule is twice as late as the one before."""
+    simulator = OpinionSimulator(faults=FaultPlan([FaultRule(FAULTS["slower_each_time"])]))
+    alice = simulator.add_account("alice")
+    assert [0.05, 0.1, 0.2, 0.4] == [simulator.receive(pen(alice).list(), now_s=now_s).delay_s for now_s in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("acknowledged_not_done", 1), ("result_false", 0), ("http_500", 0), ("drop", 0), ("nested_json", 0)]
+)
+def test_the_ledger_knows_a_false_word(pen, name, said):
+    """What an answer calls cancelled while the order is open stands in the ledger, and nothing else does."""
+    simulator = OpinionSimulator(faults=FaultPlan([FaultRule(FAULTS[name], times=1)]))
+    alice = simulator.add_account("alice", orders=1)
+    (order_id,) = simulator.ledger.open_ids()
+    for now_s in range(2):
+        simulator.receive(pen(alice).cancel(order_id), now_s=now_s)
+
+    struck, honest = simulator.ledger.requests
+    assert (order_id,) * said == struck.false_words
+    assert () == honest.false_words

@@ -65,6 +65,8 @@ ENVELOPES = {
     403: (10403, REFUSALS[10403]),
     404: (404, "not found"),
     408: (408, "request timeout"),
+    409: (409, "conflict"),
+    425: (425, "too early"),
     500: (500, "internal error"),
     502: (502, "bad gateway"),
     503: (503, "service unavailable"),

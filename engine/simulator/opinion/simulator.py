@@ -190,6 +190,15 @@ class OpinionSimulator(SimulatedVenue):
         headers = None if self.rules.retry_after is None else {"Retry-After": self.rules.retry_after}
         return refusal(self.rules.dialect, RefusedError(429, "Too Many Requests", status=429), headers=headers)
 
+    def acknowledged(self, ask: Ask, reply: Reply) -> tuple[str, ...]:
+        """Success in either dialect, and `result.result` that is true."""
+        if ask.route != "cancel" or not 200 <= reply.status < 300:
+            return ()
+        value = reply.visible_json
+        result = value.get("result") if isinstance(value, dict) else None
+        is_done = isinstance(result, dict) and result.get("result") is True
+        return ask.order_ids if is_done and 0 in (value.get("errno"), value.get("code")) else ()
+
     def understand(self, request: WireRequest, ask: Ask) -> Ask:
         """Find route, owner, order and page; a dead key still has its owner."""
         owner = self._users.owner(request.headers.get("apikey"))

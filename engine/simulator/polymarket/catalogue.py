@@ -41,6 +41,7 @@ ERRORS: Mapping[str, tuple[int, str]] = {
     "http_403_json": (403, "Trading restricted in your region"),
     "http_404": (404, "Order not found"),
     "http_408": (408, "request timeout"),
+    "http_409": (409, "conflict"),
     "http_500": (500, "Internal server error"),
     "http_500_execution": (500, "could not run the execution"),
     "http_500_timed_out": (500, "order timed out"),
@@ -272,9 +273,17 @@ def _short_page(page: dict[str, Any], ask: Ask) -> None:
         page.update(data=page["data"][:half], count=half, next_cursor=cursor_of(offset + half))
 
 
+def _overlap(page: dict[str, Any], _ask: Ask) -> None:
+    """A cursor that goes three rows back: they stand on the next page again."""
+    offset = offset_of(page.get("next_cursor"))
+    if page.get("next_cursor") not in (None, "", "LTE=") and offset is not None:
+        page.update(next_cursor=cursor_of(max(1, offset - 3)))
+
+
 PAGE_EDITS: Mapping[str, tuple[str, Callable[[dict[str, Any], Ask], None]]] = {
     "empty_page": ("no rows, and a further cursor", _empty_page),
     "short_page": ("half a page, and an honest cursor", _short_page),
+    "overlap": ("the next cursor goes three rows back", _overlap),
     "data_null": ("null for data", lambda p, _: p.update(data=None)),
     "data_missing": ("no data", lambda p, _: p.pop("data")),
     "null_row": ("null for the first row", lambda p, _: p["data"].__setitem__(slice(0, 1), [None] * len(p["data"][:1]))),

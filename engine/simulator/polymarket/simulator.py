@@ -83,6 +83,7 @@ class PolymarketSimulator(SimulatedVenue):
         self._fuses: dict[str, _Fuse] = {}
         self._down: list[tuple[float, float]] = []
         self._windows: dict[str, deque[float]] = {}
+        self._jumped_s = 0.0
         self._beats: dict[str, tuple[str, float]] = {}
         self._answers: Mapping[str, Callable[[Ask, PolymarketAccount, bool], Reply]] = {
             "cancel": self._cancel,
@@ -232,6 +233,10 @@ class PolymarketSimulator(SimulatedVenue):
         """Let the venue's engine restart at that moment, for so long: every cancel gets 425."""
         self._down.append((when_s, when_s + for_s))
 
+    def jump_clock(self, seconds: float) -> None:
+        """Let the venue's clock jump, from now on."""
+        self._jumped_s += seconds
+
     def set_mode(self, mode: Mode) -> None:
         """Put the venue into a mode from now on. Cancels work in `cancel_only` and `post_only`."""
         self.mode = mode
@@ -252,6 +257,14 @@ class PolymarketSimulator(SimulatedVenue):
     def refusal_for_pace(self) -> Reply:
         """HTTP 429 without a word; the purses say more."""
         return error_reply(429, "Too Many Requests")
+
+    def acknowledged(self, ask: Ask, reply: Reply) -> tuple[str, ...]:
+        """The ids in `canceled`."""
+        if ask.route not in CANCELS or not 200 <= reply.status < 300:
+            return ()
+        value = reply.visible_json
+        named = value.get("canceled") if isinstance(value, dict) else None
+        return tuple(each.lower() for each in named if isinstance(each, str)) if isinstance(named, list) else ()
 
     def understand(self, request: WireRequest, ask: Ask) -> Ask:
         """Find route, owner, orders and page; a dead key still has its owner."""
@@ -302,7 +315,7 @@ class PolymarketSimulator(SimulatedVenue):
         return window_s is None or abs(self._wall_s() - int(timestamp)) <= window_s
 
     def _wall_s(self) -> float:
-        return self.rules.epoch_s + self.now_s + self.rules.clock_skew_s
+        return self.rules.epoch_s + self.now_s + self.rules.clock_skew_s + self._jumped_s
 
     def _answer_unsigned(self, ask: Ask, *, acts: bool) -> Reply:
         if ask.route == "time":

@@ -10,9 +10,9 @@ from engine.core.order import OpenOrder, Side
 from engine.core.outcome import Verdict
 from engine.core.quota import Feedback, Kind, Limits
 from engine.core.request import Account, Belongs, Scope, checked_seconds
-from engine.errors import ConfigError
+from engine.errors import ConfigError, shown
 from engine.secret import Secret
-from engine.venues.base import HttpAnswer, HttpRequest, Transport
+from engine.venues.base import HttpAnswer, HttpRequest, MassWord, Transport
 from engine.venues.decoding import is_printable_ascii
 from engine.venues.opinion import keys, wire
 from engine.venues.opinion.limits import PUBLISHED, UNLIMITED
@@ -124,8 +124,8 @@ class Opinion:
         self.base_url = wire.checked_base_url(base_url, allow_http=allow_http)
         self.limits = UNLIMITED if limits is None else limits
         self.timeout_s = checked_seconds("timeout_s", timeout_s) or 10.0
-        if not open_statuses or any(type(status) is not int or status < 1 for status in open_statuses):
-            raise ConfigError(f"open_statuses must be the venue's status numbers, not {open_statuses!r}")
+        if not open_statuses or any(type(status) is not int or not 0 < status < 1_000 for status in open_statuses):
+            raise ConfigError(f"open_statuses must be the venue's status numbers, not {shown(open_statuses)}")
         self._open_statuses = tuple(open_statuses)
         self._side_numbers = dict(side_numbers)
         self._include_group = include_group
@@ -141,14 +141,14 @@ class Opinion:
         """
         if not isinstance(account.credentials, OpinionKey):
             kind = type(account.credentials).__name__
-            raise ConfigError(f"account {account.name!r} needs an OpinionKey for Opinion, not {kind}")
+            raise ConfigError(f"account {shown(account.name)} needs an OpinionKey for Opinion, not {kind}")
         if scope is None:
             return
         market = scope.market
         if market is not None and not (isinstance(market, str) and market.isascii() and market.isdigit() and int(market) > 0):
-            raise ConfigError(f"a market of Opinion is a positive number, not {market!r}")
+            raise ConfigError(f"a market of Opinion is a positive number, not {shown(market)}")
         if scope.asset is not None and str(scope.asset).lower() not in ("yes", "no"):
-            raise ConfigError(f"an asset of Opinion is 'yes' or 'no', not {scope.asset!r}")
+            raise ConfigError(f"an asset of Opinion is 'yes' or 'no', not {shown(scope.asset)}")
 
     def identity(self, account: Account) -> Hashable:
         """The key: the venue counts by key."""
@@ -188,7 +188,7 @@ class Opinion:
         """Never asked for, because `mass_cancels` names none."""
         raise AssertionError("Opinion has no mass cancel")
 
-    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> Mapping[str, Verdict]:
+    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> MassWord:
         """Never asked for, because `mass_cancels` names none."""
         raise AssertionError("Opinion has no mass cancel")
 

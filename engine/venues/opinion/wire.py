@@ -83,6 +83,9 @@ NO_KEY_CODES = {11009, 11010}
 SIGNATURE_CODES = {11011, 11012}
 """The signature is invalid, or older than 5 minutes. Source: as above."""
 
+LARGEST_CODE = 10**18
+"""A number from here on is no code: no documented one has more than five digits. A guess."""
+
 BUSY_STATUSES = {403, 408, 425}
 """HTTP statuses, beside all from 500 on, after which asking again may help. A 403 without the geo-block's code is somebody's
 firewall."""
@@ -207,7 +210,7 @@ def read_order(answer: HttpAnswer, order_id: str, *, wall_s: float, side_numbers
     if order is None or order.order_id != order_id:
         raise wire_error(answer, "a read was answered without the order that was asked for")
     word = WORDS_OF_STATES[order.state]
-    evidence = {key: value for key, value in (row or {}).items() if key in _EVIDENCE and isinstance(value, str | int)}
+    evidence = {key: _evidence(value) for key, value in (row or {}).items() if key in _EVIDENCE and isinstance(value, str | int)}
     if word is Word.UNSETTLED:
         text = f"the venue shows a status that says nothing: {str(evidence.get('status'))[:40]!r}"
         return Verdict(word=word, code="status_unknown", text=text, result=evidence, order=order)
@@ -310,7 +313,7 @@ def _envelope(answer: HttpAnswer, *, wall_s: float, hides_body: bool = False) ->
         refuse_redirect(answer)
     body = json_object(answer)
     codes = [body[key] for key in ("errno", "code") if body is not None and body.get(key) is not None]
-    code = codes[0] if codes and type(codes[0]) is int else None
+    code = codes[0] if codes and type(codes[0]) is int and abs(codes[0]) < LARGEST_CODE else None
     text = _text(body)
     if answer.status == 401 or code in KEY_CODES:
         raise CredentialError(f"the venue refuses the key (code {code or 401}): {text or 'bad or missing key'}", code=code or 401)
@@ -347,4 +350,9 @@ def _market(value: object) -> str | None:
 
 
 def _asset(value: object) -> str | None:
-    return shared(value.strip().lower() or None) if isinstance(value, str) else None
+    return shared(words(words(value).strip().lower()) or None)
+
+
+def _evidence(value: str | int) -> str | int | None:
+    """What a report keeps of it: words that fit, or a number that any program can read."""
+    return words(value) if isinstance(value, str) else whole(value)

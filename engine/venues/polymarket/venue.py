@@ -11,9 +11,9 @@ from engine.core.order import OpenOrder
 from engine.core.outcome import Verdict
 from engine.core.quota import Feedback, Kind, Limits
 from engine.core.request import Account, Belongs, Scope, checked_seconds
-from engine.errors import ConfigError
+from engine.errors import ConfigError, shown
 from engine.secret import Secret
-from engine.venues.base import HttpAnswer, HttpRequest
+from engine.venues.base import HttpAnswer, HttpRequest, MassWord
 from engine.venues.polymarket import wire
 from engine.venues.polymarket.limits import PUBLISHED, TIERS, UNLIMITED
 from engine.venues.polymarket.signing import PRODUCTION, PolymarketKey
@@ -68,7 +68,7 @@ class Polymarket:
         self.limits = _limits(limits, tier)
         self.timeout_s = checked_seconds("timeout_s", timeout_s) or TIMEOUT_S
         if type(most_ids) is not int or most_ids < 1:
-            raise ConfigError(f"most_ids must be at least 1, not {most_ids!r}")
+            raise ConfigError(f"most_ids must be at least 1, not {shown(most_ids)}")
         self.most_ids = most_ids
         self._strict_ids = strict_ids
         self._both_filters_intersect = both_filters_intersect
@@ -84,19 +84,19 @@ class Polymarket:
         """
         if not isinstance(account.credentials, PolymarketKey):
             kind = type(account.credentials).__name__
-            raise ConfigError(f"account {account.name!r} needs a PolymarketKey for Polymarket, not {kind}")
+            raise ConfigError(f"account {shown(account.name)} needs a PolymarketKey for Polymarket, not {kind}")
         if scope is None:
             return
         if scope.market is not None and wire.plain_market(str(scope.market)) is None:
-            raise ConfigError(f"a market of Polymarket is a condition id, 0x and 64 hex digits, not {scope.market!r}")
+            raise ConfigError(f"a market of Polymarket is a condition id, 0x and 64 hex digits, not {shown(scope.market)}")
         if scope.asset is not None and not _ASSET.fullmatch(str(scope.asset)):
-            raise ConfigError(f"an asset of Polymarket is a token id, up to 78 decimal digits, not {scope.asset!r}")
+            raise ConfigError(f"an asset of Polymarket is a token id, up to 78 decimal digits, not {shown(scope.asset)}")
         # Ids of another venue may be excepted beside ours; what begins like ours and is none would spare nothing.
         excepted = [order_id for order_id in scope.except_ids or () if order_id.lower().startswith("0x")]
         for order_id in (*(scope.order_ids or ()), *excepted):
             problem = self.problem_of(order_id)
             if problem is not None:
-                raise ConfigError(f"order id {order_id!r} of the scope can match nothing: {problem}")
+                raise ConfigError(f"order id {shown(order_id)} of the scope can match nothing: {problem}")
 
     def plain_id(self, order_id: str) -> str:
         """The id with its hex digits in lower case, as the venue writes them."""
@@ -154,7 +154,7 @@ class Polymarket:
             return wire.cancel_all_request(self.base_url, key, wall_s=wall_s)
         return wire.cancel_market_request(self.base_url, key, market=market, asset=self._asset(scope), wall_s=wall_s)
 
-    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> Mapping[str, Verdict]:
+    def read_mass(self, answer: HttpAnswer, *, wall_s: float) -> MassWord:
         """The word on every order that the answer mentions, or a `VenueError`."""
         return wire.read_mass(answer, wall_s=wall_s)
 
@@ -219,5 +219,5 @@ def _limits(limits: Limits | None, tier: str | None) -> Limits:
     if tier is None:
         return limits
     if limits.tokens is None or not isinstance(tier, str):
-        raise ConfigError(f"tier {tier!r} needs limits that count tokens, and must be the name of a tier")
+        raise ConfigError(f"tier {shown(tier)} needs limits that count tokens, and must be the name of a tier")
     return replace(limits, tokens=replace(limits.tokens, tier=tier.strip().lower()))

@@ -22,7 +22,7 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache
@@ -45,7 +45,7 @@ from engine.errors import (
 )
 from engine.secret import Secret
 from engine.venues import decoding
-from engine.venues.base import HttpAnswer, HttpRequest
+from engine.venues.base import HttpAnswer, HttpRequest, MassWord
 from engine.venues.decoding import (
     json_object,
     json_value,
@@ -253,22 +253,22 @@ def read_cancel(answer: HttpAnswer, order_ids: Sequence[str], *, wall_s: float) 
     Raises:
         VenueError: as `_require_good`; a `WireError` also for an answer without the documented shape.
     """
-    canceled, refused = _cancel_result(answer, wall_s=wall_s)
+    canceled, refused, _ = _cancel_result(answer, wall_s=wall_s)
     return {order_id: _verdict(order_id, canceled, refused) for order_id in order_ids}
 
 
-def read_mass(answer: HttpAnswer, *, wall_s: float) -> dict[str, Verdict]:
+def read_mass(answer: HttpAnswer, *, wall_s: float) -> MassWord:
     """The venue's word on every order that the answer mentions, by plain id.
 
     Raises:
         VenueError: as `read_cancel`.
     """
-    canceled, refused = _cancel_result(answer, wall_s=wall_s)
-    return {plain: _verdict(plain, canceled, refused) for plain in canceled | refused}
+    canceled, refused, is_whole = _cancel_result(answer, wall_s=wall_s)
+    return MassWord({plain: _verdict(plain, canceled, refused) for plain in canceled | refused}, is_whole)
 
 
-def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, None], dict[str, str | None]]:
-    """What was cancelled, in the venue's order, and what was not, with its reason where it gave one; all by plain id.
+def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, None], dict[str, str | None], bool]:
+    """What was cancelled, in the venue's order; what was not, with the reason given; whether the former could all be read.
 
     Readable is an object that has at least one of the two documented collections. The other may be null, missing or an empty
     one of another type: that takes an acknowledgement away, and never adds one. `notCanceled` is read like `not_canceled`, as
@@ -276,7 +276,7 @@ def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, None
     """
     _require_good(answer, wall_s=wall_s)
     body = json_object(answer)
-    if body is None or body.get("error"):
+    if body is None or _says_error(body):
         raise wire_error(answer, "a cancel was answered without the documented result")
     canceled, kept = body.get("canceled"), [body[name] for name in ("not_canceled", "notCanceled") if name in body]
     if not isinstance(canceled, list) and not any(isinstance(each, dict) for each in kept):
@@ -287,7 +287,26 @@ def _cancel_result(answer: HttpAnswer, *, wall_s: float) -> tuple[dict[str, None
         for order_id in _ids(list(reasons)):
             plain, reason = plain_id(order_id), words(reasons[order_id]) or None
             refused[plain] = reason if refused.get(plain, reason) == reason else None  # two different reasons are none
-    return dict.fromkeys(map(plain_id, _ids(canceled))), refused
+    done = _ids(canceled)
+    cancelled = dict.fromkeys(map(plain_id, done))
+    for plain in map(plain_id, _texts(kept) if cancelled else ()):
+        if plain in cancelled:  # in whatever form it is named there, it takes the acknowledgement away
+            refused.setdefault(plain, None)
+    return cancelled, refused, isinstance(canceled, list) and len(done) == len(canceled)
+
+
+def _says_error(body: Mapping[str, Any]) -> bool:
+    return bool(body.get("error") or body.get("error_msg"))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in it, at any depth, and every name."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for each in value:
+            yield from _texts(each)
+        yield from _texts(list(value.values()) if isinstance(value, dict) else None)
 
 
 def _ids(collection: object) -> list[str]:
@@ -338,7 +357,7 @@ def read_page(answer: HttpAnswer, *, cursor: str, wall_s: float) -> Page:
     mark, rows = envelope.get("next_cursor"), envelope.get("data")
     if rows is None and mark == LAST_PAGE and envelope.get("count") == 0:
         rows = []
-    if not isinstance(rows, list) or envelope.get("error"):
+    if not isinstance(rows, list) or _says_error(envelope):
         raise wire_error(answer, "the listing came without its rows")
     orders = [order for row in rows if (order := read_row(row)) is not None]
     return Page(orders=tuple(orders), unreadable=len(rows) - len(orders), next=_next(answer, mark, cursor, len(rows)))

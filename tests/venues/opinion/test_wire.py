@@ -120,6 +120,12 @@ GOOD = {"errno": 0, "errmsg": "", "result": {"result": True}}
         (b"[" * 200_000, 200, WireError),
         (b'{"errno":' + b"9" * 5000 + b"}", 200, WireError),
         (b'{"errno":0,"errmsg":NaN,"result":{"result":true}}', 200, WireError),
+        (b'{"errno":10999,"errno":0,"result":{"result":true}}', 200, WireError),
+        (b'{"errno":0,"result":{"result":false},"result":{"result":true}}', 200, WireError),
+        (b'{"errno":0,"result":{"result":false,"result":true}}', 200, WireError),
+        ('{"errno":0,"result":{"result":true}}'.encode("utf-16"), 200, WireError),
+        (b'{"errno":' + b"9" * 18 + b',"result":{"result":true}}', 200, Word.UNSETTLED),
+        (b'{"errno":' + b"9" * 19 + b',"result":{"result":true}}', 200, WireError),
         (b"<html>", 404, WireError),
         (GOOD, 307, WireError),
         ({"errno": 401, "errmsg": "x"}, 401, CredentialError),
@@ -180,6 +186,18 @@ def test_any_json_into_a_decoder_gives_a_value_or_an_error_of_ours(body, status)
             continue
         if isinstance(came, Verdict) and came.word is Word.CANCELLED:
             assert body["result"]["result"] is True
+
+
+def test_what_a_row_says_stays_short_and_harmless():
+    """A row of eight million signs, or of signs that steer a terminal, does not get into reports, nor stay in memory."""
+    long = "\x1b[2J" + "y" * 5_000
+    row = wire.read_row(ROW | {"outcomeSideEnum": long}, wire.SIDES)
+    shown = read_order({"errno": 0, "result": {"orderData": ROW | {"statusEnum": long, "filledShares": 10**250}}})
+
+    assert "?[2j" + "y" * 196 == row.asset
+    assert {"orderId": ORDER_ID, "status": 1, "statusEnum": "?[2J" + "y" * 196, "filledShares": None, "filledAmount": "2"} == (
+        shown.result
+    )
 
 
 def test_a_row_is_read_whole():
@@ -317,7 +335,8 @@ def test_a_read_about_another_order_is_no_evidence(row):
         ("soon", None),
         ("Thu, 01 Jan 1970 00:16:50 GMT", 10.0),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
-        ("1e400", float("inf")),
+        ("1e400", None),
+        ("infinity", None),
     ],
 )
 def test_retry_after_is_read_in_both_forms(value, expected):
@@ -395,7 +414,17 @@ def test_the_key_is_not_in_any_repr():
     assert "SECRET" not in repr(account) + repr(account.credentials) + repr(Opinion().cancel_request(account, ["x"], wall_s=0.0))
 
 
-@pytest.mark.parametrize("options", [{"timeout_s": 0}, {"open_statuses": ()}, {"open_statuses": ("1",)}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout_s": 0},
+        {"timeout_s": 10**5_000},
+        {"open_statuses": ()},
+        {"open_statuses": ("1",)},
+        {"open_statuses": (10**5_000,)},
+    ],
+    ids=lambda options: next(iter(options)),
+)
 def test_impossible_venue_options_are_refused(options):
     """Bounds and status numbers must be such."""
     with pytest.raises(ConfigError):

@@ -42,9 +42,9 @@ def test_limits_can_be_lifted_and_a_tier_be_named():
     "options",
     [
         {"timeout_s": 0}, {"most_ids": 0}, {"most_ids": True}, {"most_ids": 1.5}, {"tier": "lead"}, {"tier": ""}, {"tier": 5},
-        {"tier": "gold", "limits": None}, {"tier": "gold", "limits": Limits()},
+        {"tier": "gold", "limits": None}, {"tier": "gold", "limits": Limits()}, {"most_ids": -(10**5_000)}, {"tier": 10**5_000},
     ],
-    ids=repr,
+    ids="-".join,
 )  # fmt: skip
 def test_impossible_options_are_refused(options):
     """Bounds, numbers and tiers must be such, and a tier needs limits that have some."""

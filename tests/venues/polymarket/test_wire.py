@@ -28,7 +28,7 @@ from engine.core.listing import Page
 from engine.core.outcome import Verdict, Word
 from engine.core.quota import Feedback, Kind
 from engine.errors import BatchTooLargeError, UnavailableError
-from engine.venues.base import HttpAnswer, HttpRequest
+from engine.venues.base import HttpAnswer, HttpRequest, MassWord
 from engine.venues.polymarket import TIERS, Polymarket, PolymarketKey, wire
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text("utf-8"))
@@ -263,7 +263,14 @@ GONE, BAD = Word.CANCELLED, Word.UNSETTLED
         ({"canceled": True}, 200, WireError),
         ({"canceled": None}, 200, WireError),
         ({"not_canceled": [A]}, 200, WireError),
+        ({"canceled": [A, B], "not_canceled": A}, 200, (BAD, GONE)),
+        ({"canceled": [A, B], "not_canceled": [{"id": A, "reason": "x"}]}, 200, (BAD, GONE)),
+        ({"canceled": [A, B], "not_canceled": {"orders": [A.upper().replace("X", "x")]}}, 200, (BAD, GONE)),
+        ({"canceled": [A, B], "notCanceled": {"x": {A: "x"}}}, 200, (BAD, GONE)),
+        (b'{"canceled":[],"canceled":["' + A.encode() + b'"]}', 200, WireError),
+        (b'{"canceled":["' + A.encode() + b'"],"not_canceled":{"' + A.encode() + b'":"x"},"not_canceled":{}}', 200, WireError),
         ({"canceled": [A, B], "error": "x"}, 200, WireError),
+        ({"canceled": [A, B], "error_msg": "x"}, 200, WireError),
         ({"error": "x"}, 200, WireError),
         ({}, 200, WireError),
         ([A, B], 200, WireError),
@@ -344,8 +351,14 @@ def test_a_mass_cancel_is_read_by_what_it_names():
     body = {"canceled": [A, C], "not_canceled": {B: "Order already matched", C: "order not found", "a b": "x"}}
     verdicts = wire.read_mass(answer(body), wall_s=WALL_S)
 
-    assert {A: Word.CANCELLED, B: Word.FILLED, C: Word.UNSETTLED} == {name: each.word for name, each in verdicts.items()}
-    assert {} == wire.read_mass(answer({"canceled": [], "not_canceled": {}}), wall_s=WALL_S)
+    assert {A: Word.CANCELLED, B: Word.FILLED, C: Word.UNSETTLED} == {name: each.word for name, each in verdicts.orders.items()}
+    assert ({}, True) == wire.read_mass(answer({"canceled": [], "not_canceled": {}}), wall_s=WALL_S)
+
+
+@pytest.mark.parametrize("canceled", [None, [A, None], [1], [{}], "", {}])
+def test_a_mass_cancel_that_cannot_be_read_whole_says_so(canceled):
+    """What stands among the cancelled and is no id may be an order that nobody has named: that is not passed over."""
+    assert not wire.read_mass(answer({"canceled": canceled, "not_canceled": {}}), wall_s=WALL_S).is_whole
 
 
 def test_a_mass_cancel_and_a_listing_name_an_order_alike():
@@ -353,7 +366,7 @@ def test_a_mass_cancel_and_a_listing_name_an_order_alike():
     capitals = A.upper().replace("X", "x")
     verdicts = wire.read_mass(answer({"canceled": [capitals], "not_canceled": {A: "order not found"}}), wall_s=WALL_S)
 
-    assert {A: Word.UNSETTLED} == {name: each.word for name, each in verdicts.items()}
+    assert {A: Word.UNSETTLED} == {name: each.word for name, each in verdicts.orders.items()}
     assert A == wire.read_row(ROW | {"id": capitals}).order_id == Polymarket().plain_id(capitals)
 
 
@@ -883,7 +896,7 @@ HEADERS = st.dictionaries(
 )
 DECODERS = (
     (lambda each: wire.read_cancel(each, [A, B], wall_s=WALL_S), dict),
-    (lambda each: wire.read_mass(each, wall_s=WALL_S), dict),
+    (lambda each: wire.read_mass(each, wall_s=WALL_S), MassWord),
     (lambda each: wire.read_page(each, cursor=wire.FIRST_PAGE, wall_s=WALL_S), Page),
     (lambda each: wire.read_order(each, A, wall_s=WALL_S), Verdict),
     (wire.read_time, float),

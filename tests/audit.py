@@ -1,6 +1,6 @@
 """`make audit`: are the pinned packages known to be vulnerable, or withdrawn? Asks services of the network, so no test runs it.
 
-    python tools/audit.py .venv-audit/bin
+    python tests/audit.py .venv-audit/bin
 
 pip-audit itself says "No known vulnerabilities found" where it could look up nothing at all. Here, *nothing known* and *could not
 look* are different answers: the exit code is 0 where all packages were looked up, 1 for a vulnerable or withdrawn one, and 2
@@ -56,7 +56,7 @@ def _shown(hole: dict[str, Any]) -> str:
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)  # noqa: S603  # our own
+        return subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)  # our own
     except (OSError, subprocess.TimeoutExpired):
         return subprocess.CompletedProcess(command, COULD_NOT, "", "")
 

@@ -1,0 +1,42 @@
+"""Any bytes give a value or the documented error, and the laws of the value hold: the targets under chosen and mutated input."""
+
+import pytest
+from fuzz import strategies
+from fuzz.targets import TARGETS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+EXAMPLES = 120
+"""Of each kind for each target; the coverage-guided fuzzer of `make fuzz` looks further."""
+
+FUZZED = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@FUZZED
+@given(st.data())
+def test_any_bytes_are_survived(target, data):
+    """Bytes, texts and known words in any order get nothing else out of a decoder than what it documents."""
+    TARGETS[target](data.draw(strategies.raw(target)))
+
+
+@pytest.mark.parametrize("target", ["opinion", "polymarket", "report", "values"])
+@FUZZED
+@given(st.data())
+def test_known_names_over_any_value_are_survived(target, data):
+    """Documented names over values of wrong types, sizes and encodings mean nothing that is not documented."""
+    TARGETS[target](data.draw(strategies.shaped(target)))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@FUZZED
+@given(st.data())
+def test_good_input_with_one_place_changed_is_survived(target, data):
+    """A real answer or file, changed in a place or two, is read as the second opinion reads it, or refused."""
+    TARGETS[target](data.draw(strategies.changed(target)))

@@ -10,7 +10,7 @@ import traceback
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 
@@ -147,6 +147,7 @@ def test_a_repeated_secret_is_found_however_it_is_written(text, write):
 SIGNS = st.characters(codec="ascii", categories=("L", "N", "P", "S"), exclude_characters="*")
 
 
+@settings(deadline=None)
 @given(st.text(SIGNS, min_size=SHORTEST_MASKED), st.binary(), st.binary())
 def test_no_secret_survives_as_it_is(text, before, after):
     """Whatever stands around it, the text itself is gone, and bytes without it stay the same object."""

@@ -437,9 +437,8 @@ class Lane:
                 for gate in self.gates:
                     await gate.wait_free(kind)
             await caller.look(Turn(self, kind, 0, anyio.current_time()), timeout_s)
-            await (
-                anyio.lowlevel.checkpoint()
-            )  # the call may have been stopped meanwhile: its requests are shielded, waits are not
+            # The call may have been stopped meanwhile: its requests are shielded from that, its waits are not.
+            await anyio.lowlevel.checkpoint()
 
         if await self._health.wait(kind, since_s=caller.began_s, is_bounded=caller.is_bounded, look=look):
             return True

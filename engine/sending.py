@@ -31,6 +31,13 @@ CLOCK_KEEPS_S = 60.0
 """How long a venue's clock, once read, is taken to be known. A guess."""
 
 
+CLOCK_TRIES = 3
+"""How often a venue's clock is asked for before the refusal that made us doubt ours is believed. A guess."""
+
+LONGEST_CLOCK_WAIT_S = 5.0
+"""Longest wait between two of these tries. A guess."""
+
+
 class VenueClock:
     """What time it is at the venue: our own clock, corrected once the venue has refused it.
 
@@ -226,14 +233,21 @@ class Sender:
             if anyio.current_time() - clock.read_s < CLOCK_KEEPS_S:
                 return False
             clock.read_s = anyio.current_time()
-            try:
-                turn = await self.turn(Kind.OTHER)
+            for tries in range(1, CLOCK_TRIES + 1):
+                try:
+                    turn = await self.turn(Kind.OTHER)
+                except VenueError:
+                    return False  # the venue has been away for too long
                 before_s = clock.wall_s()
-                venue_s = self.venue.read_time(await self._send(request, turn))
-            except VenueError:
-                return False
-            travelled_s = (clock.wall_s() - before_s) / 2
-            return clock.correct(venue_s + 0.5 + travelled_s)  # it names whole seconds, half a second old on average
+                try:
+                    venue_s = self.venue.read_time(await self._send(request, turn))
+                except VenueError as error:
+                    retry_after_s = error.retry_after_s if isinstance(error, ThrottledError) else None
+                    await anyio.sleep(min(LONGEST_CLOCK_WAIT_S, retry_after_s or 0.1 * 2.0**tries))
+                    continue
+                travelled_s = (clock.wall_s() - before_s) / 2
+                return clock.correct(venue_s + 0.5 + travelled_s)  # it names whole seconds, half a second old on average
+            return False
 
     async def _send(self, request: HttpRequest, turn: Turn, timeout_s: float | None = None) -> HttpAnswer:
         timeout_s = min(self.venue.timeout_s, timeout_s or self.venue.timeout_s)

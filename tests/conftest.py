@@ -1,7 +1,7 @@
 """Time belongs to the test: every asynchronous test runs on a loop whose clock jumps to the next timer.
 
-Folders whose tests use real sockets bring their own `anyio_backend`. Properties are tried with the same examples each time, however
-slow the machine is: what looks for more is `make fuzz` and `make soak`.
+Folders whose tests use real sockets bring their own `anyio_backend`. Properties are tried with the same examples each time,
+however slow the machine is; what looks for more is `make fuzz` and `make soak`.
 """
 
 import hypothesis

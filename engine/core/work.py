@@ -158,6 +158,7 @@ class Drain:
         self._may_look_ahead = True
         self._most_reading = 1
         self._restarts = 0
+        self._is_proving = False
         self._has_begun = False
         self._fullest_page = 0
         self._seen_before: set[str] | None = None
@@ -290,7 +291,8 @@ class Drain:
             self.is_finished = True
         elif self._is_proving:
             self._restarts += 1  # the venue refuses a cursor that it gave: perhaps the next walk gets a better one
-            self._is_proving, self._seen_before = False, None
+            self._is_proving = False
+            self._seen_before = None
         else:
             self._may_look_ahead = False
         self._turn_over()
@@ -404,7 +406,8 @@ class Drain:
             self._walk.seen.update(order.order_id for order in fresh)
             self._pages_skipped += not fresh  # orders that stay although we took them for gone push the unseen ones back
             self._is_exhausted |= self._is_last(page)
-        self._most_reading *= 2 if fresh else 1  # how far it goes on is not known: every page that brings something vouches for two
+        if fresh:
+            self._most_reading *= 2  # how far it goes on is not known: every page that brings something vouches for two
         self._sort(fresh)
 
     def _is_last(self, page: Page) -> bool:

@@ -310,9 +310,8 @@ def _cancelled_and_sayable(ledger: Ledger, account: str) -> set[str]:
     """Orders that a request has cancelled, unless its answer was a refusal in the venue's own words, or silent about them."""
     sayable: set[str] = set()
     for request in ledger.requests:
-        is_denied = request.fault is not None and (
-            request.fault.startswith(OMITS + DENIES) or (request.status is not None and 400 <= request.status < 500)
-        )
+        is_refused = request.status is not None and 400 <= request.status < 500
+        is_denied = is_refused or (request.fault or "").startswith(OMITS + DENIES)
         if request.account == account and request.route.startswith("cancel") and not is_denied:
             sayable.update(request.order_ids, request.hits)
     return {

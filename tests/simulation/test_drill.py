@@ -36,12 +36,14 @@ FOUND = {
     "a look at a silent venue refused for the clock, while the clock is being put right": scene(
         "polymarket", orders=0, faults=[("slow_45s", {"times": 30})], rules={"clock_skew_s": 400.0}
     ),
-    "a second look at a silent venue after the deadline": scene(
-        "polymarket",
-        orders=0,
-        faults=[("html_403", {"times": 21})],
-        rules={"latency_s": 0.3},
-        call=CallScene(kind="mass_cancel", accounts=("a",), options={"deadline_s": 0.987}),
+    "a second look at a silent venue after the deadline": replace(
+        scene(
+            "polymarket",
+            faults=[("html_403", {"times": 21})],
+            rules={"latency_s": 0.3},
+            call=CallScene(kind="mass_cancel", accounts=("a", "b"), options={"deadline_s": 0.987}),
+        ),
+        accounts=tuple(AccountScene(name=name, venue="polymarket", orders=0) for name in "ab"),
     ),
     "what a mass cancel cancelled and named illegibly": scene(
         "polymarket", orders=1, faults=[("canceled_numbers_after", {"routes": ("cancel_all",)})]
@@ -50,6 +52,24 @@ FOUND = {
         orders=1,
         rules={"list_lag_s": 1.0, "latency_jitter_s": 0.005},
         events=[EventScene(at_s=1.52, what=Happening.NEWCOMER, account="a")],
+        is_gentle=True,
+    ),
+    "a clock that cannot be read at first": scene(
+        "polymarket",
+        orders=2,
+        faults=[("rate_429", {"times": 1, "routes": ("time",)})],
+        rules={"clock_skew_s": 400.0},
+        is_gentle=True,
+    ),
+    "a cursor that the venue refuses after it gave it": scene(
+        "polymarket", orders=3, faults=[("cursor_no_base64", {"times": 2})], is_gentle=True
+    ),
+    "an order read as cancelled and listed late, which a mass cancel does not name": scene(
+        "polymarket",
+        orders=1,
+        faults=[("drop_after", {"times": 1}), ("bare_true_after", {"times": 1})],
+        rules={"list_lag_s": 1.0, "extra_empty_page": True, "ambiguous_reason": True, "rate_headers": False},
+        call=CallScene(kind="stream", accounts=("a",), options={"priority": "largest"}),
         is_gentle=True,
     ),
     "a signature that the venue repeats": scene("polymarket", orders=0, faults=[("echoed_headers", {"routes": ("list",)})]),

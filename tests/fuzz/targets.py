@@ -302,10 +302,10 @@ def values(data: bytes) -> None:
     """What the wires share: JSON out of a body, and ids, numbers and words out of its values."""
     value = decoding.json_value(HttpAnswer(status=200, body=data))
     strict = oracles.strict_json(data)
-    if strict is oracles.NOTHING:
+    if strict is oracles.NOTHING or oracles.depth_of(strict) > decoding.MOST_DEEP:
         assert value is None
-    elif value is not None or oracles.is_sober(data):
-        assert strict == value
+    elif value is not None or oracles.is_sober(data) or oracles.depth_of(strict) >= decoding.MOST_DEEP / 2:
+        assert strict == value or re.search(rb"[0-9]{%d}" % oracles.SOBER_DIGITS, data)
     loose: Any = None
     with suppress(ValueError, RecursionError):
         loose = json.loads(data)

@@ -4,8 +4,13 @@ Folders whose tests use real sockets bring their own `anyio_backend`.
 """
 
 import pytest
+from hypothesis import settings
 
 from engine.simulator import new_virtual_clock_loop
+
+# A machine that is busy elsewhere makes no example wrong.
+settings.register_profile("patient", settings(deadline=None))
+settings.load_profile("patient")
 
 
 @pytest.fixture

@@ -352,7 +352,7 @@ def base_url(data: bytes) -> None:
     for open_ in (Opinion, Polymarket):
         made = _made(lambda open_=open_: open_(text))
         if isinstance(made, ConfigError):
-            password = re.search(r"//[^/?#]*:([^/?#@]{8,})@", text)
+            password = re.match(r"[a-z]+://[^/?#]*:([^/?#@]{8,})@", text)
             assert password is None or text.count(password[1]) > 1 or password[1] not in str(made)
             continue
         address = made.base_url

@@ -58,6 +58,8 @@ def checked_base_url(base_url: str, *, example: str, allow_http: bool = False) -
     quoted = "an address with a user, a query or a fragment" if set("@?#") & set(base_url) else shown(base_url)
     if base_url != base_url.strip() or not base_url.isprintable() or " " in base_url:
         raise ConfigError(f"base_url holds white space or control characters: {quoted}")
+    if not base_url.isascii():
+        raise ConfigError(f"base_url must be ASCII, foreign letters of a host as xn--… and others as %…: {quoted}")
     try:
         parts = urlsplit(base_url)
         host_is_good = (parts.port is None or 0 < parts.port < 65536) and _is_host(parts.netloc, parts.hostname)

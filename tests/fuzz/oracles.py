@@ -35,6 +35,17 @@ def strict_json(body: bytes) -> Any:
         return NOTHING
 
 
+def depth_of(value: Any) -> int:
+    """How many objects and lists lie inside each other."""
+    deepest, left = 0, [(value, 1)]
+    while left:
+        each, depth = left.pop()
+        if isinstance(each, dict | list):
+            deepest = max(deepest, depth)
+            left += [(inner, depth + 1) for inner in (each.values() if isinstance(each, dict) else each)]
+    return deepest
+
+
 def is_sober(body: bytes) -> bool:
     """Whether the body is far from every bound that a decoder may set, so that it must be read if it can be."""
     brackets = body.count(b"[") + body.count(b"{")

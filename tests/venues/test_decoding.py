@@ -219,6 +219,7 @@ def test_plain_http_elsewhere_must_be_asked_for(base_url):
         "http://localhost\\.evil.example",
         "https://[v1.a]",
         "https://a%00b",
+        "https://\u0456.example",
         "https://[",
     ],
 )

@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from engine.core.listing import Page
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import WORDS_OF_STATES, Verdict, Word
-from engine.errors import ConfigError, CredentialError, ThrottledError, TransportError, VenueError, WireError
+from engine.errors import ConfigError, CredentialError, ThrottledError, TransportError, VenueError, WireError, shown
 from engine.secret import Secret
 from engine.venues import decoding
 from engine.venues.base import HttpAnswer, HttpRequest
@@ -98,9 +98,10 @@ def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
         ConfigError: as `decoding.checked_base_url`; also when `/openapi` comes twice.
     """
     address = decoding.checked_base_url(base_url, example="https://openapi.opinion.trade", allow_http=allow_http)
-    address = address.removesuffix("/openapi")
+    if urlsplit(address).path.endswith("/openapi"):  # and not a host of that name
+        address = address.removesuffix("/openapi")
     if "/openapi" in urlsplit(address).path:
-        raise ConfigError(f"base_url names /openapi twice: {base_url!r}")
+        raise ConfigError(f"base_url names /openapi twice: {shown(base_url)}")
     return address
 
 

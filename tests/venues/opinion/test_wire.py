@@ -363,6 +363,8 @@ def test_the_venues_words_cannot_steer_a_terminal():
         ("https://openapi.opinion.trade", "https://openapi.opinion.trade"),
         ("https://openapi.opinion.trade/", "https://openapi.opinion.trade"),
         ("https://openapi.opinion.trade/openapi", "https://openapi.opinion.trade"),
+        ("https://openapi", "https://openapi"),
+        ("https://openapi/openapi", "https://openapi"),
         ("https://openapi.opinion.trade/openapi/", "https://openapi.opinion.trade"),
         ("https://proxy.opinion.trade:8443", "https://proxy.opinion.trade:8443"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),

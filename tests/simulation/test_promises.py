@@ -561,6 +561,17 @@ async def test_an_order_whose_side_is_unclear_is_left_and_reported(name):
     assert not summary.verified
 
 
+async def test_an_order_whose_side_is_unclear_is_not_listed_under_a_side():
+    """`open_orders` of one side yields no order of which it is not known that it is on it."""
+    simulator = simulated(orders=10, faults=[fault("list_missing_side_enum")])
+    async with engine_for(simulator) as engine:
+        of_one_side = [order async for order in engine.open_orders(account_of(simulator), Scope(side=Side.SELL))]
+        of_both = [order async for order in engine.open_orders(account_of(simulator))]
+
+    assert any(order.side is None for order in of_both)
+    assert {Side.SELL} >= {order.side for order in of_one_side}
+
+
 async def test_the_other_encoding_of_sides_can_be_chosen():
     """Where listings turn out to say 0 for Buy and 1 for Sell, the venue can be told so; until then such rows are unclear."""
     for numbers, expected in (({0: Side.BUY, 1: Side.SELL}, 5), ({1: Side.BUY, 2: Side.SELL}, 0)):

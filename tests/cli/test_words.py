@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunReport, Scope, Side, largest, oldest
+from engine.cli import _explain
 from engine.cli.comparison import Rate, compare, joined
 from engine.cli.output import clean, plain
 from engine.cli.tables import STOPPED, print_orders, print_plan, print_report
@@ -43,6 +44,11 @@ VERDICTS = {
     ),
     "not verified": (
         report(summary("a", C, C, verified=False)),
+        Scope(),
+        "All 2 orders in scope are off the book; not verified by a later listing.",
+    ),
+    "one of two not verified": (
+        report(summary("a", C), summary("b", C, verified=False)),
         Scope(),
         "All 2 orders in scope are off the book; not verified by a later listing.",
     ),
@@ -138,6 +144,13 @@ def test_the_verdict_says_what_is_true(told, scope, sentence):
 def test_the_verdict_on_ids_says_what_is_true(told, sentence):
     """The verdict on known orders names those that may be live."""
     assert say_ids(told) == sentence
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a mistake"), ExceptionGroup("of one", [RuntimeError("a mistake")])], ids=repr)
+def test_a_mistake_in_the_engine_is_no_clean_end(error, capsys):
+    """What should never have been raised ends with exit code 1, and one line that says that orders may be live."""
+    assert 1 == _explain(error)
+    assert "internal error: RuntimeError: a mistake; orders may still be live" in capsys.readouterr().err
 
 
 def test_a_dry_run_that_could_not_look_says_so_first():

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import account_of, engine_for, lies
 
-from engine import Account, Belongs, ConfigError, Outcome, Scope, Side, VenueError
+from engine import Account, Belongs, ConfigError, Outcome, Progress, Scope, Side, VenueError
 from engine.config import VENUES
 from engine.core.outcome import Word
 from engine.simulator import FaultRule
@@ -73,6 +73,29 @@ async def test_everything_and_the_proof(case):
     assert any(record.route == "list" and record.number > last for record in simulator.ledger.requests)
     assert 0 == simulator.ledger.refused_for_pace()
     assert [] == lies(summary, simulator.ledger)
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+async def test_a_report_in_the_middle_is_true(case, by_id):
+    """Whenever it is asked for, the report of a call under way says nothing that the ledger contradicts."""
+    simulator = case.simulated(orders=60, latency_s=0.05, latency_jitter_s=0.02)
+    progress, looks, false = Progress(), 0, []
+    scope = Scope(order_ids=simulator.ledger.open_ids("alice")) if by_id else Scope()
+    async with engine_for(simulator) as engine, anyio.create_task_group() as tasks:
+
+        async def look():
+            nonlocal looks
+            while True:
+                await anyio.sleep(0.007)
+                looks += 1
+                false.extend(lies(progress.report().accounts["alice"], simulator.ledger))
+
+        tasks.start_soon(look)
+        summary = await engine.cancel_all(account_of(simulator), scope, progress=progress)
+        tasks.cancel_scope.cancel()
+
+    assert (60, True) == (summary.cancelled, looks > 15)
+    assert [] == false
 
 
 async def test_an_empty_book_is_told_from_a_listing_that_failed(case):

@@ -96,7 +96,7 @@ async def test_the_key_never_follows_a_redirect():
     """A redirect to another listener is an error that names it; nothing, and so no key, arrives there."""
     simulator = simulated(orders=2, quota=None, faults=[FaultRule(FAULTS["redirect_307"])])
     async with serve(simulator) as server, engine_at(server) as engine:
-        summary = await engine.cancel_all(account_of(simulator))
+        summary = await engine.cancel_all(account_of(simulator), deadline_s=10)
         assert [] == server.redirect_target.received
 
     assert "redirects to 127.0.0.1" in summary.fault
@@ -142,6 +142,18 @@ async def test_tls_is_verified():
             await transport.aclose()
         assert "TLS with 127.0.0.1" in summary.fault
         assert [] == simulator.ledger.requests
+
+
+async def test_tls_is_verified_unless_told_anything():
+    """The transport that an engine opens for itself asks the system's authorities, none of which vouches for this certificate."""
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(server_side)
+    simulator = simulated(orders=1)
+    async with serve(simulator, ssl_context=server_side) as server, engine_at(server) as engine:
+        summary = await engine.cancel_all(account_of(simulator), deadline_s=10)
+
+    assert "TLS with 127.0.0.1" in summary.fault
+    assert [] == simulator.ledger.requests
 
 
 async def test_tls_works_with_a_trusted_certificate():

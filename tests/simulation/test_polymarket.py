@@ -1,5 +1,6 @@
 """The promises at a venue with batches, mass cancels and tokens, against the simulator's ledger and under its limits."""
 
+import json
 import random
 from collections import Counter
 
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from support import account_of, engine_for, lies, simulated_polymarket
 
 from engine import Belongs, Outcome, Progress, Scope, Side, VenueError
-from engine.simulator import FaultRule, new_virtual_clock_loop
+from engine.simulator import FaultRule, MemoryTransport, new_virtual_clock_loop
 from engine.simulator.polymarket import FAULTS
+from engine.venues.base import HttpAnswer
 from engine.venues.polymarket import TIERS
 
 pytestmark = pytest.mark.anyio
@@ -135,9 +137,10 @@ async def test_a_smaller_cap_than_the_published_one_is_learned():
 # --- everything, a market, an asset
 
 
-async def test_everything_is_one_request_and_its_price_is_told():
+@pytest.mark.parametrize("rate_headers", [True, False])
+async def test_everything_is_one_request_and_its_price_is_told(rate_headers):
     """1,000 orders are one cancel-all; every order that it names has its outcome, and the lock-out is in the summary."""
-    simulator = simulated_polymarket(orders=1000, latency_s=0.05)
+    simulator = simulated_polymarket(orders=1000, latency_s=0.05, rate_headers=rate_headers)
     async with engine_for(simulator) as engine:
         summary = await engine.cancel_all(account_of(simulator))
 
@@ -364,6 +367,54 @@ async def test_a_lost_mass_cancel_is_looked_at_before_it_is_sent_again(name):
     assert (True, True, 0) == (summary.verified, summary.is_uncounted, summary.at_risk)
     assert (0 if has_acted else 300) == summary.total
     assert (1 if has_acted else 2) == routes_of(simulator)["cancel_all"]
+
+
+async def test_a_name_that_no_listing_had_shown_is_read_before_it_is_believed():
+    """Where all orders were listed first, an order that the mass cancel's answer names besides is not cancelled by its word."""
+    simulator = simulated_polymarket(orders=300, latency_s=0.02)
+    simulator.add_account("bob", orders=1)
+    (foreign_id,) = simulator.ledger.open_ids("bob")
+
+    class Boasting(MemoryTransport):
+        """A venue that names somebody else's order among those that it cancelled."""
+
+        async def send(self, request, *, on_sent):
+            answer = await super().send(request, on_sent=on_sent)
+            if not request.url.endswith("/cancel-all"):
+                return answer
+            told = json.loads(answer.body)
+            body = json.dumps({**told, "canceled": [*told["canceled"], foreign_id]}).encode()
+            return HttpAnswer(status=answer.status, headers=answer.headers, body=body)
+
+    async with engine_for(simulator) as engine:
+        engine._desk.transport = Boasting(simulator)
+        summary = await engine.cancel_all(account_of(simulator), lists_first=True)
+
+    assert {Outcome.CANCELLED: 300, Outcome.NOT_FOUND: 1} == summary.by_outcome
+    assert {"cancel_all": 1, "read": 1} == {route: count for route, count in routes_of(simulator).items() if route != "list"}
+    assert [] == lies(summary, simulator.ledger)
+
+
+async def test_an_order_that_a_mass_cancel_does_not_name_is_read():
+    """An order that was listed, and traded before the mass cancel came, is filled: not being named says nothing."""
+    simulator = simulated_polymarket(orders=300, latency_s=0.02)
+    traded = min(simulator.ledger.open_ids("alice"))
+
+    class Trading(MemoryTransport):
+        """A venue where somebody takes an order just before the mass cancel."""
+
+        async def send(self, request, *, on_sent):
+            if request.url.endswith("/cancel-all"):
+                simulator.fill(traded)
+            return await super().send(request, on_sent=on_sent)
+
+    async with engine_for(simulator) as engine:
+        engine._desk.transport = Trading(simulator)
+        summary = await engine.cancel_all(account_of(simulator), lists_first=True)
+
+    assert {Outcome.CANCELLED: 299, Outcome.FILLED: 1} == summary.by_outcome
+    assert {"cancel_all": 1, "read": 1} == {route: count for route, count in routes_of(simulator).items() if route != "list"}
+    assert [] == lies(summary, simulator.ledger)
 
 
 async def test_a_mass_cancel_that_is_never_answered_is_replaced():

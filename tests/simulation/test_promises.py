@@ -281,15 +281,18 @@ async def test_a_lost_answer_is_resolved_by_reading():
     assert 3 == result.result["status"]
 
 
+class WrongAddress:
+    """A transport to a server that is there, and is not the venue."""
+
+    async def send(self, request, *, on_sent):
+        """Answer in the venue's form that there is no such thing."""
+        on_sent()
+        await anyio.sleep(0.01)
+        return HttpAnswer(status=404, body=b'{"errno":404,"errmsg":"no such route","result":null}')
+
+
 async def test_not_found_is_believed_only_from_a_venue_that_is_there():
     """Where nothing but 404 comes back, as from a wrong address, no order is reported as not found."""
-
-    class WrongAddress:
-        async def send(self, request, *, on_sent):
-            on_sent()
-            await anyio.sleep(0.01)
-            return HttpAnswer(status=404, body=b'{"errno":404,"errmsg":"no such route","result":null}')
-
     async with CancelEngine(Opinion(BASE_URL), transport=WrongAddress()) as engine:
         summary = await engine.cancel_orders(Account("alice", OpinionKey("some-user-key")), ["a", "b"])
 
@@ -561,6 +564,17 @@ async def test_an_order_whose_side_is_unclear_is_left_and_reported(name):
     assert not summary.verified
 
 
+async def test_an_order_whose_side_is_unclear_is_not_listed_under_a_side():
+    """`open_orders` of one side yields no order of which it is not known that it is on it."""
+    simulator = simulated(orders=10, faults=[fault("list_missing_side_enum")])
+    async with engine_for(simulator) as engine:
+        of_one_side = [order async for order in engine.open_orders(account_of(simulator), Scope(side=Side.SELL))]
+        of_both = [order async for order in engine.open_orders(account_of(simulator))]
+
+    assert any(order.side is None for order in of_both)
+    assert {Side.SELL} >= {order.side for order in of_one_side}
+
+
 async def test_the_other_encoding_of_sides_can_be_chosen():
     """Where listings turn out to say 0 for Buy and 1 for Sell, the venue can be told so; until then such rows are unclear."""
     for numbers, expected in (({0: Side.BUY, 1: Side.SELL}, 5), ({1: Side.BUY, 2: Side.SELL}, 0)):
@@ -723,6 +737,13 @@ async def test_get_order_raises_where_it_cannot_be_read(name):
     async with engine_for(simulator) as engine:
         with pytest.raises(VenueError):
             await engine.get_order(account_of(simulator), *simulator.ledger.open_ids())
+
+
+async def test_get_order_does_not_believe_a_wrong_address():
+    """Where nothing but 404 comes back, an order is not unknown to the venue: it could not be read."""
+    async with CancelEngine(Opinion(BASE_URL), transport=WrongAddress()) as engine:
+        with pytest.raises(VenueError):
+            await engine.get_order(Account("alice", OpinionKey("some-user-key")), "a")
 
 
 async def test_get_order_keeps_its_deadline():

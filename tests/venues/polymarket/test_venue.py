@@ -185,6 +185,8 @@ WHERE = lambda _order: True  # noqa: E731  # one and the same for all cases
         (Scope(side=Side.BUY), (), ()),
         (Scope(order_ids=[ORDER_ID]), (), ()),
         (Scope(order_ids=[]), (), ()),
+        (Scope(except_ids=[ORDER_ID]), (), ()),
+        (Scope(market=MARKET, except_ids=[ORDER_ID]), (), ()),
         (Scope(where=WHERE), (), ()),
         (Scope(market=MARKET, side=Side.BUY), (), ()),
         (Scope(asset=ASSET, where=WHERE), (), ()),

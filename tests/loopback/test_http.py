@@ -150,7 +150,7 @@ async def test_tls_is_verified_unless_told_anything():
     trustme.CA().issue_cert("127.0.0.1").configure_cert(server_side)
     simulator = simulated(orders=1)
     async with serve(simulator, ssl_context=server_side) as server, engine_at(server) as engine:
-        summary = await engine.cancel_all(account_of(simulator), deadline_s=10)
+        summary = await engine.cancel_all(account_of(simulator))
 
     assert "TLS with 127.0.0.1" in summary.fault
     assert [] == simulator.ledger.requests

@@ -54,7 +54,7 @@ class Break:
 
     Attributes:
         name: A few words, joined by hyphens.
-        promise: What it breaks, in words of the README or of CONTRIBUTING.
+        promise: What it breaks, in words of the README, of CONTRIBUTING or of docs/report.md.
         file: Where, from the project's folder.
         text: What stands there exactly once.
         becomes: What takes its place.
@@ -212,7 +212,10 @@ async def judge_all(root: Path, breaks: Sequence[Break], *, jobs: int, most_s: f
 
 def in_markdown(breaks: Iterable[Break], fates: dict[str, Fate]) -> str:
     """The results as a document: nothing in it varies from run to run."""
-    rows = [f"| {each.name} | {each.promise} | `{each.file}` | `{fates[each.name].test or 'hangs'}` |" for each in breaks]
+    rows = []
+    for each in breaks:
+        test = fates[each.name].test
+        rows.append(f"| {each.name} | {each.promise} | `{each.file}` | {f'`{test}`' if test else 'its tests do not end'} |")
     return f"""# Breaks that the tests catch
 
 Written by `make mutants`; do not edit. Each line is a deliberate mistake, made in a copy of the engine, alone, and the first test

@@ -45,7 +45,7 @@ _WORDS = {
     ),
     "base_url": (
         b"https://", b"http://", b"localhost", b"127.0.0.1", b"[::1]", b"[v1.a]", b"@", b":8443", b"/openapi",
-        b"user:password", b"%", b"?", b"#", b"\\", b"99999",
+        b"user:hunter2hunter2", b"%", b"?", b"#", b"\\", b"99999",
     ),
     "ids": (
         A, B, b"\n", b"yes", b"no", b"123", b"9" * 300, b".", b"/", b"%2e", b"'", b"\xc2\xa0",

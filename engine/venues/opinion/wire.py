@@ -99,7 +99,7 @@ def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
     """
     address = decoding.checked_base_url(base_url, example="https://openapi.opinion.trade", allow_http=allow_http)
     if urlsplit(address).path.endswith("/openapi"):  # and not a host of that name
-        address = address.removesuffix("/openapi")
+        address = address.removesuffix("/openapi").rstrip("/")
     if "/openapi" in urlsplit(address).path:
         raise ConfigError(f"base_url names /openapi twice: {shown(base_url)}")
     return address

@@ -364,6 +364,7 @@ def test_the_venues_words_cannot_steer_a_terminal():
         ("https://openapi.opinion.trade/", "https://openapi.opinion.trade"),
         ("https://openapi.opinion.trade/openapi", "https://openapi.opinion.trade"),
         ("https://openapi", "https://openapi"),
+        ("https://gateway.example//openapi", "https://gateway.example"),
         ("https://openapi/openapi", "https://openapi"),
         ("https://openapi.opinion.trade/openapi/", "https://openapi.opinion.trade"),
         ("https://proxy.opinion.trade:8443", "https://proxy.opinion.trade:8443"),

@@ -14,6 +14,7 @@ from itertools import chain
 from engine.core.outcome import OrderResult, Outcome
 from engine.core.report import RunReport
 from engine.core.summary import CancelSummary, Fault
+from engine.drill.scene import VenueScene
 from engine.drill.staging import CallRecord, Evidence, is_large
 from engine.simulator import BookState, OpinionSimulator
 from engine.simulator.judge import TRUTHS
@@ -145,6 +146,8 @@ def _verified(evidence: Evidence) -> Iterator[str]:
         if proof_s is None:
             yield f"{summary.account}: verified, and nothing was listed"
             continue
+        if sum(summary.account in call.scene.accounts for call in evidence.calls) > 1:
+            proof_s = record.began_s  # whose walk it was, the ledger does not know
         proof_s -= evidence.scene.venue(summary.venue).lag_s
         for order_id, book in ledger.orders_of(summary.account).items():
             is_asked_for = _in_scope(record, book) if record.scene.is_listing else order_id in record.named
@@ -172,18 +175,44 @@ def _honest_words(evidence: Evidence) -> Iterator[str]:
 
 
 def _pace(evidence: Evidence) -> Iterator[str]:
-    """No window holds more than is allowed, by the venue's own count, and no honest venue refuses anything for its pace."""
+    """No window holds more than is allowed, by the venue's own count; no honest venue refuses anything for its pace; and what a
+    venue refuses for it, it is not sent again before it said.
+    """
     for venue in evidence.scene.venues:
         simulator = evidence.simulators[venue.name]
         ledger = simulator.ledger
-        if isinstance(simulator, OpinionSimulator):
-            for account in simulator.account_names:
-                if (most := ledger.most_in_window(account, 1.0)) > 15:
-                    yield f"{account}: {most} requests in a second"
-                if not venue.is_tight and (refused := ledger.refused_for_pace(account)):
-                    yield f"{account}: {refused} requests refused for their pace"
+        is_counted = isinstance(simulator, OpinionSimulator)
+        for account in simulator.account_names:
+            if is_counted and (most := ledger.most_in_window(account, 1.0)) > 15:
+                yield f"{account}: {most} requests in a second"
+            is_honest = not venue.is_tight if is_counted else _is_purse_known(evidence, venue)
+            if is_honest and (refused := ledger.refused_for_pace(account)):
+                yield f"{account}: {refused} requests refused for their pace"
+            yield from _impatience(venue, ledger, account)
         if venue.shared_per_s is not None and (most := ledger.most_in_window(None, 1.0)) > venue.shared_per_s:
             yield f"{venue.name}: {most} requests in a second of all accounts"
+
+
+def _is_purse_known(evidence: Evidence, venue: VenueScene) -> bool:
+    """Whether the engine can know what tokens are left: every answer to a cancel came as it should, and each has its own purse."""
+    ledger = evidence.simulators[venue.name].ledger
+    is_disturbed = any(request.fault is not None for request in ledger.requests if request.route.startswith("cancel"))
+    return not is_disturbed and not any(account.wallet_of for account in evidence.scene.accounts)
+
+
+def _impatience(venue: VenueScene, ledger: Ledger, account: str) -> Iterator[str]:
+    """Requests that came while the venue had asked to wait, though its answer was there before they left."""
+    told = venue.rules.get("retry_after", "0" if venue.name == "opinion" else "1")
+    if not told.isdecimal():
+        return  # a date, in a clock that may be wrong, or nothing at all
+    hold_s = float(told)
+    requests = [request for request in ledger.requests if request.account == account]
+    for refused in (request for request in requests if request.refused_for_pace):
+        heard_s = refused.time_s + 2 * venue.travel_s + ROUNDING_S
+        for request in requests:
+            is_early = heard_s < request.time_s < refused.time_s + hold_s - ROUNDING_S
+            if is_early and (venue.name == "opinion" or request.route.startswith("cancel")):
+                yield f"{account}: {request.route} no. {request.number} came before the wait that no. {refused.number} was told"
 
 
 def _in_time(evidence: Evidence) -> Iterator[str]:

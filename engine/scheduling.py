@@ -427,7 +427,7 @@ class Pull:
             tries += 1
             came: Page | VenueError | None = None if turn is None else await self._ask_page(job, turn)
             if isinstance(came, Page):
-                self._work.fed(job, came)
+                self._work.fed(job, came, now_s=anyio.current_time())
                 return
             if came is None:
                 self._work.failed(job, self.fault or "the run was stopped before the listing was complete")

@@ -183,6 +183,8 @@ class Slot:
         """Write the fate; None writes the worst that the evidence leaves possible."""
         if outcome is Outcome.CANCELLED:
             self.is_acknowledged = True
+        if outcome is not None:
+            self.is_missing = False
         if outcome is Outcome.ALREADY_CANCELLED and self.is_acknowledged:
             outcome = Outcome.CANCELLED
         self.outcome = self.worst if outcome is None else outcome

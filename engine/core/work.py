@@ -157,7 +157,7 @@ class Drain:
         self._late_walks = 0
         self._may_look_ahead = True
         self._most_reading = 1
-        self._restarts = 0
+        self._restarts, self._now_s = 0, 0.0
         self._is_proving = False
         self._has_begun = False
         self._fullest_page = 0
@@ -244,12 +244,14 @@ class Drain:
         return [slot for slot in self._slots if not slot.is_settled]
 
     def place_named(self, order_id: str) -> Slot | None:
-        """The slot in hand of an order that a mass cancel's answer names; None where it is settled already."""
+        """The slot in hand of an order that a mass cancel's answer names; None where its fate is known already."""
         slot = self._slots.get(order_id)
         if slot is None:
             slot = self._slots.place(order_id)
-        if slot.is_settled:
+        if slot.is_settled and not slot.outcome.may_be_live:
             return None
+        if slot.is_settled:
+            self._reopen(slot, is_listed=False)  # it was given up in doubt, and here is a word on it
         slot.walk = self._walks
         self._in_hand += 1
         return slot
@@ -264,8 +266,9 @@ class Drain:
         self.is_uncounted |= may_have_acted and not (is_answered and is_whole)
         self.settled()
 
-    def fed(self, job: PageJob, page: Page) -> None:
-        """The page came."""
+    def fed(self, job: PageJob, page: Page, *, now_s: float = 0.0) -> None:
+        """The page came, at this moment."""
+        self._now_s = now_s
         self._reading.discard(job)
         if self._is_proving:
             self._prove(page)
@@ -455,7 +458,7 @@ class Drain:
         if can_try:
             self._taken_up += 1
             return slot
-        slot.settle(None, slot.settled_s or 0.0)
+        slot.settle(None, max(self._now_s, slot.settled_s or 0.0))
         self._stuck += 1
         return None
 
@@ -492,7 +495,7 @@ class Drain:
             return
         for slot in self._slots:
             if slot.is_missing and slot.order_id not in self._walk.seen:
-                slot.settle(Outcome.NOT_FOUND, slot.settled_s or 0.0)
+                slot.settle(Outcome.NOT_FOUND, max(self._now_s, slot.settled_s or 0.0))
         unresolved = self._unresolved()
         if unresolved:
             self._reads.extend(unresolved)

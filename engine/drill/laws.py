@@ -175,9 +175,7 @@ def _honest_words(evidence: Evidence) -> Iterator[str]:
 
 
 def _pace(evidence: Evidence) -> Iterator[str]:
-    """No window holds more than is allowed, by the venue's own count; no honest venue refuses anything for its pace; and what a
-    venue refuses for it, it is not sent again before it said.
-    """
+    """No window holds more than is allowed, by the venue's own count; an honest venue refuses nothing; its waits are kept."""
     for venue in evidence.scene.venues:
         simulator = evidence.simulators[venue.name]
         ledger = simulator.ledger
@@ -194,7 +192,7 @@ def _pace(evidence: Evidence) -> Iterator[str]:
 
 
 def _is_purse_known(evidence: Evidence, venue: VenueScene) -> bool:
-    """Whether the engine can know what tokens are left: every answer to a cancel came as it should, and each has its own purse."""
+    """Whether the engine can know what tokens are left: every answer to a cancel was as it should, and no purse is shared."""
     ledger = evidence.simulators[venue.name].ledger
     is_disturbed = any(request.fault is not None for request in ledger.requests if request.route.startswith("cancel"))
     return not is_disturbed and not any(account.wallet_of for account in evidence.scene.accounts)

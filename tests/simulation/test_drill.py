@@ -91,6 +91,22 @@ def test_an_illegible_mass_cancel_is_told_of():
     assert (0, True) == (summary.total, summary.is_uncounted)
 
 
+def test_a_late_word_on_an_order_given_up_in_doubt_is_heard():
+    """An order whose cancel and read brought nothing, and which a later mass cancel's answer names as cancelled, is cancelled."""
+    evidence = played(
+        scene(
+            "polymarket",
+            orders=6,
+            faults=[("http_404", {"times_per_order": 1})],
+            rules={"page_size": 5, "list_lag_s": 0.3, "ambiguous_reason": True, "extra_empty_page": True},
+            call=CallScene(kind="mass_cancel", accounts=("a",), options={"priority": "oldest"}),
+        )
+    )
+
+    assert {Outcome.CANCELLED: 6} == evidence.calls[0].report.accounts["a"].by_outcome
+    assert [] == broken_laws(evidence)
+
+
 # --- every law can be broken
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -20,7 +21,7 @@ from engine.cli.output import (
     stderr_console,
     stdout_console,
 )
-from engine.drill import Scene, Selection, draw, perform
+from engine.drill import Performance, Scene, Selection, draw, perform
 from engine.drill.laws import LAWS
 from engine.drill.soaking import Failure, Tally, explain, soak
 from engine.errors import ConfigError
@@ -29,14 +30,14 @@ NOTE_EVERY_S = 1.0
 """Between two words on how far it is, on a terminal; elsewhere there are none."""
 
 
-def drill_one(seed: int, select: str, *, trace: Path | None, as_json: bool) -> int:
+def drill_one(seed: int, select: str, *, trace: Path | None, as_json: bool, play: Callable[..., Performance] = perform) -> int:
     """Play one drill, or a part of it, and say what came of it.
 
     Raises:
         ConfigError: the selection is none, or the trace cannot be written.
     """
     selection = Selection.parse(select)
-    performance = perform(seed, selection, with_trace=True)
+    performance = play(seed, selection, with_trace=True)
     if trace is not None:
         try:
             trace.write_bytes(performance.trace)
@@ -71,34 +72,31 @@ def drill_one(seed: int, select: str, *, trace: Path | None, as_json: bool) -> i
     return AT_RISK if failure else CLEAN
 
 
-def drill_many(seed: int, runs: int, *, jobs: int, resume: Path | None, as_json: bool) -> int:
+def drill_many(seed: int, runs: int, *, jobs: int, resume: Path | None, as_json: bool, plays: Callable[..., Tally] = soak) -> int:
     """Play many drills in several processes, and say what came of them.
 
     Raises:
         ConfigError: the count cannot be kept in the file, or belongs to something else.
     """
-    began_s, noted_s = time.monotonic(), 0.0
+    began_s, noted_s = time.monotonic(), -NOTE_EVERY_S
     console = stderr_console()
-    done_before = 0
+    done_before: int | None = None
 
     def note(tally: Tally) -> None:
         nonlocal noted_s, done_before
-        now_s = time.monotonic()
-        if not noted_s:
-            done_before = tally.runs
-        if is_screen(console) and (now_s - noted_s >= NOTE_EVERY_S or not noted_s):
-            noted_s = now_s
+        done_before = tally.runs if done_before is None else done_before
+        if is_screen(console) and time.monotonic() - noted_s >= NOTE_EVERY_S:
+            noted_s = time.monotonic()
             console.print(Text(f"{tally.runs:,} of {runs:,} drills, {len(tally.failures)} failed"), end="\r")
-        noted_s = noted_s or now_s
 
-    tally = soak(seed, runs, jobs=jobs, state=resume, note=note)
+    tally = plays(seed, runs, jobs=jobs, state=resume, note=note)
     wall_s = time.monotonic() - began_s
     if is_screen(console):
         console.print(" " * 60, end="\r")
     if as_json:
         print_json({"seed": seed, "runs": runs, "wall_s": round(wall_s, 3), **tally.to_dict()})
     else:
-        _print_tally(stdout_console(), tally, wall_s, played=tally.runs - done_before)
+        _print_tally(stdout_console(), tally, wall_s, played=tally.runs - (done_before or 0))
     return AT_RISK if tally.failures else CLEAN
 
 

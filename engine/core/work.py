@@ -20,6 +20,7 @@ Rules of a drain:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ from engine.core.quota import Kind
 from engine.core.request import Belongs
 from engine.core.retry import Retry
 from engine.core.slots import Slot, Slots
+
+FIRST_AHEAD = 2
+"""Pages read ahead at a time where the venue does not say how many rows there are, before one has brought anything. A guess."""
 
 MOST_RESTARTS = 2
 """How often a walk may begin again because a page behind the first could not be read. A guess."""
@@ -156,7 +160,7 @@ class Drain:
         self._doubtful_walks = 0
         self._late_walks = 0
         self._may_look_ahead = True
-        self._most_reading = 1
+        self._most_reading: float = FIRST_AHEAD
         self._restarts, self._now_s = 0, 0.0
         self._is_proving = False
         self._has_begun = False
@@ -389,7 +393,7 @@ class Drain:
         elif found:
             self._is_proving = False
             self._seen_before = None
-            self._most_reading = 1
+            self._most_reading = FIRST_AHEAD if page.total is None else math.inf
             self._page_rows = max(page.rows, 1)
             self._fullest_page = max(self._fullest_page, page.rows)
             is_small = found < self._fullest_page or (page.total is not None and page.total <= page.rows)

@@ -205,7 +205,7 @@ def _impatience(venue: VenueScene, ledger: Ledger, account: str) -> Iterator[str
         return  # a date, in a clock that may be wrong, or nothing at all
     hold_s = float(told)
     requests = [request for request in ledger.requests if request.account == account]
-    for refused in (request for request in requests if request.refused_for_pace):
+    for refused in (request for request in requests if request.refused_for_pace and request.fault is None):
         heard_s = refused.time_s + 2 * venue.travel_s + ROUNDING_S
         for request in requests:
             is_early = heard_s < request.time_s < refused.time_s + hold_s - ROUNDING_S

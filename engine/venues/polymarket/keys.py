@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from engine.core.request import checked_seconds
-from engine.errors import ConfigError, CredentialError, VenueError
+from engine.errors import ConfigError, CredentialError, VenueError, shown
 from engine.secret import Secret
 from engine.venues.asking import ask, opened
 from engine.venues.base import Transport
@@ -39,7 +39,7 @@ async def derive(
     address_of_venue = wire.checked_base_url(base_url, allow_http=allow_http)
     for name, number, least in (("chain_id", chain_id, 1), ("nonce", nonce, 0)):
         if type(number) is not int or not least <= number < 2**256:
-            raise ConfigError(f"{name} must be a whole number of at least {least}, not {number!r}")
+            raise ConfigError(f"{name} must be a whole number of at least {least}, not {shown(number)}")
     bound_s = checked_seconds("timeout_s", timeout_s) or 10.0
     async with opened(transport) as carrier:
         desk = _Desk(carrier, address_of_venue, private_key, chain_id, nonce, bound_s, wall_clock or time.time)

@@ -164,7 +164,7 @@ async def test_the_request_is_the_one_that_the_official_clients_send():
     "options",
     [
         {"private_key": "0x12"}, {"private_key": None}, {"base_url": "http://clob.polymarket.com"}, {"base_url": ""},
-        {"chain_id": 0}, {"chain_id": "137"}, {"nonce": -1}, {"nonce": True}, {"nonce": 2**256}, {"timeout_s": 0},
+        {"chain_id": 0}, {"chain_id": "137"}, {"nonce": -1}, {"nonce": True}, {"nonce": 2**256}, {"nonce": 10**5000}, {"timeout_s": 0},
     ],
     ids=repr,
 )  # fmt: skip

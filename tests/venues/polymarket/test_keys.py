@@ -164,7 +164,7 @@ async def test_the_request_is_the_one_that_the_official_clients_send():
     "options",
     [
         {"private_key": "0x12"}, {"private_key": None}, {"base_url": "http://clob.polymarket.com"}, {"base_url": ""},
-        {"chain_id": 0}, {"chain_id": "137"}, {"nonce": -1}, {"nonce": True}, {"nonce": 2**256}, {"nonce": 10**5000}, {"timeout_s": 0},
+        {"chain_id": 0}, {"chain_id": "137"}, {"nonce": -1}, {"nonce": True}, {"nonce": 2**256}, {"timeout_s": 0},
     ],
     ids=repr,
 )  # fmt: skip
@@ -175,6 +175,12 @@ async def test_what_cannot_be_used_is_refused_before_anything_is_sent(options):
         await derive(desk, **options)
 
     assert [] == desk.requests
+
+
+async def test_a_number_of_thousands_of_digits_is_told_by_its_size():
+    """What the interpreter would not write out does not make the error a different one."""
+    with pytest.raises(ConfigError, match="nonce must be a whole number of at least 0, not <a whole number of 16610 bits>"):
+        await derive(Desk(), nonce=10**5000)
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,7 @@ def scene(
     faults: Iterable[tuple[str, Mapping[str, Any]]] = (),
     events: Iterable[EventScene] = (),
     rules: Mapping[str, Any] | None = None,
+    is_tight: bool = False,
     call: CallScene | None = None,
     **parts: Any,
 ) -> Scene:
@@ -179,7 +180,7 @@ def scene(
     call = call or CallScene(kind="mass_cancel", accounts=("a",))
     return Scene(
         seed=1,
-        venues=(VenueScene(name=venue, rules={"latency_s": 0.05, **(rules or {})}),),
+        venues=(VenueScene(name=venue, rules={"latency_s": 0.05, **(rules or {})}, is_tight=is_tight),),
         accounts=(AccountScene(name="a", venue=venue, orders=orders),),
         faults=tuple(FaultScene(venue=venue, name=name, conditions=conditions) for name, conditions in faults),
         events=tuple(events),

@@ -281,8 +281,9 @@ class Drain:
         self._turn_over()
 
     def give_back(self, job: PageJob) -> None:
-        """The page was not read after all; it is to be read again."""
+        """The page was not read after all: it is read again, or, if what it was ahead of is done by now, a new walk begins."""
         self._reading.discard(job)
+        self._turn_over()
 
     def wake(self) -> None:
         """The rest before the second look is over; until that look is, no listing is the last one."""

@@ -72,6 +72,13 @@ FOUND = {
         call=CallScene(kind="stream", accounts=("a",), options={"priority": "largest"}),
         is_gentle=True,
     ),
+    "a page refused for its pace, after the work behind it was done": scene(
+        orders=25,
+        rules={"quota": 9},
+        is_tight=True,
+        call=CallScene(kind="mass_cancel", accounts=("a",), scope=ScopeScene(only=(0, 2, 4, 10, 15, 17, 23))),
+        is_gentle=True,
+    ),
     "a signature that the venue repeats": scene("polymarket", orders=0, faults=[("echoed_headers", {"routes": ("list",)})]),
 }
 """Scenes in which drills once found a law broken."""

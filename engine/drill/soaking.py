@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from engine.drill.performing import Performance, perform, replay_line
@@ -112,7 +113,7 @@ def soak(first: int, runs: int, *, jobs: int, state: Path | None = None, note: C
     tally = record.tally
     note(tally)
     chunks = record.chunks()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_stay_with_parent) as pool:
         playing: dict[Future[Tally], int] = {}
         try:
             while True:
@@ -128,6 +129,18 @@ def soak(first: int, runs: int, *, jobs: int, state: Path | None = None, note: C
                     note(tally)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _stay_with_parent() -> None:
+    """Let this process end as soon as the one that began it is gone, however that ended: nobody else would tell it."""
+    Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class _State:

@@ -176,7 +176,7 @@ def started():
     for each in processes:
         if each.poll() is None:
             each.kill()
-        each.communicate()
+        each.communicate(timeout=20)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What `drill` promises to who runs it."""
 
 import json
+import time
 
 import pytest
 
@@ -85,6 +86,16 @@ def test_many_drills_go_on_where_they_stopped(cli, tmp_path):
 
     assert "30 drills: " in first.out
     assert "30 drills (0 of them now): " in second.out
+
+
+def test_nothing_goes_on_once_it_is_killed(started):
+    """Killed, it leaves no process behind: each holds its output open, and that ends."""
+    child = started("drill", "--runs", 100_000, "--jobs", 2)
+    time.sleep(3.0)
+    child.kill()
+    out, _ = child.communicate(timeout=20)
+
+    assert b"" == out
 
 
 @pytest.mark.parametrize("as_json", [True, False])

@@ -17,7 +17,7 @@ from engine.core.summary import CancelSummary, Fault
 from engine.drill.scene import VenueScene
 from engine.drill.staging import CallRecord, Evidence, is_large
 from engine.simulator import BookState, OpinionSimulator
-from engine.simulator.judge import TRUTHS
+from engine.simulator.judge import TRUTHS, slips
 from engine.simulator.ledger import BookOrder, Ledger
 
 HIDES = frozenset({"cursor_end_at_once", "cursor_empty", "cursor_null", "cursor_missing", "list_bare_array"})
@@ -79,12 +79,7 @@ def _one_fate(evidence: Evidence) -> Iterator[str]:
     """Sums and places hold; an order is named once, and with known ids exactly those, in order."""
     for record, summary, _ledger in _told(evidence):
         ids = [result.order_id for result in summary.results]
-        if [result.index for result in summary.results] != list(range(summary.total)):
-            yield f"{summary.account}: indices out of place"
-        if summary.total != summary.cancelled + summary.failed or sum(summary.by_outcome.values()) != summary.total:
-            yield f"{summary.account}: the sums do not hold"
-        if any(bool(result.error) == result.success for result in summary.results):
-            yield f"{summary.account}: an error on success, or none on failure"
+        yield from slips(summary)
         if record.scene.is_listing and len(set(ids)) != len(ids):
             yield f"{summary.account}: an order has two fates"
         if record.scene.is_listing and set(ids) & set(summary.left):

@@ -34,6 +34,12 @@ def lies(summary: CancelSummary, ledger: Ledger) -> list[str]:
         for result in summary.results
         if is_lie(result, ledger)
     ]
+    return found + slips(summary)
+
+
+def slips(summary: CancelSummary) -> list[str]:
+    """Every sum or place of the summary that does not hold, whatever the ledger knows; empty if none."""
+    found = []
     if [result.index for result in summary.results] != list(range(summary.total)):
         found.append(f"{summary.account}: indices out of place")
     if summary.total != summary.cancelled + summary.failed or sum(summary.by_outcome.values()) != summary.total:

@@ -138,9 +138,10 @@ async def play(scene: Scene) -> Evidence:
             *(_venue(venue) for venue in scene.venues), transport=wire, retry=Retry(**scene.retry), **options
         ) as engine:
             evidence.calls = [_record(call, simulators, evidence.accounts) for call in scene.calls]
+            caller = _Caller(engine, accounts, simulators, scene.seed)
             async with anyio.create_task_group() as tasks:
                 for record in evidence.calls:
-                    tasks.start_soon(_call, engine, record, accounts, simulators, scene.seed)
+                    tasks.start_soon(caller.call, record)
         await anyio.sleep(QUIET_S)
     for simulator in simulators.values():
         simulator.advance(loop.time())
@@ -308,97 +309,87 @@ def _record(call: CallScene, simulators: Mapping[str, SimulatedVenue], venues: M
     return CallRecord(scene=call, named=tuple(named) or (nobodys,))
 
 
-async def _call(
-    engine: CancelEngine,
-    record: CallRecord,
-    accounts: Mapping[str, Account],
-    simulators: Mapping[str, SimulatedVenue],
-    seed: int,
-) -> None:
-    """Make one call, cut it short if the scene says so, and keep what it left."""
-    call = record.scene
-    await anyio.sleep(call.after_s)
-    progress = Progress()
-    record.began_s = anyio.current_time()
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Makes the calls of a scene."""
 
-    async def run() -> None:
+    engine: CancelEngine
+    accounts: Mapping[str, Account]
+    simulators: Mapping[str, SimulatedVenue]
+    seed: int
+
+    async def call(self, record: CallRecord) -> None:
+        """Make one call, cut it short if the scene says so, and keep what it left."""
+        call = record.scene
+        await anyio.sleep(call.after_s)
+        progress = Progress()
+        record.began_s = anyio.current_time()
+        task: asyncio.Task[None] | None = None
+
+        def cut() -> None:
+            if task is not None and not task.done() and call.cut is not None:
+                record.cut_s = anyio.current_time()
+                progress.stop() if call.cut.how == "stop" else task.cancel()
+
+        loop = asyncio.get_running_loop()
+        if call.cut is not None and call.cut.unit == "steps" and isinstance(loop, VirtualClockLoop):
+            loop.after_steps(int(call.cut.at), cut)
+        task = loop.create_task(self._run(record, progress))
+        if call.cut is not None and call.cut.unit == "seconds":
+            await asyncio.wait([task], timeout=call.cut.at)
+            cut()
+        await asyncio.wait([task])
+        record.ended_s = anyio.current_time()
+        record.report = progress.report()
+        if not task.cancelled() and task.exception() is not None:
+            record.error = repr(task.exception())
+
+    async def _run(self, record: CallRecord, progress: Progress) -> None:
+        """Make the call, and note what it raises unless the scene asked for it."""
         try:
             with anyio.fail_after(LONGEST_CALL_S):
-                await _make(engine, record, progress, accounts, simulators, seed)
+                await self._make(record, progress)
         except ReaderError:
-            pass  # the scene asked for it
+            pass
         except Exception as error:  # noqa: BLE001  # whatever it is, the judge is to see it
             record.error = f"{type(error).__name__}: {error}"
 
-    task: asyncio.Task[None] | None = None
+    async def _make(self, record: CallRecord, progress: Progress) -> None:
+        call, engine = record.scene, self.engine
+        chosen = [self.accounts[name] for name in call.accounts]
+        options = {**call.options, "progress": progress}
+        if call.kind == "cancel_order":
+            await engine.cancel_order(chosen[0], record.named[0], **options)
+            return
+        if call.kind == "cancel_orders":
+            await engine.cancel_orders(chosen[0], record.named, **options)
+            return
+        if "priority" in options:
+            options["priority"] = PRIORITIES[options["priority"]]
+        venues = [self.simulators[account.venue or ""] for account in chosen]
+        scope = record.scope = scope_of(call.scope, venues, call.accounts)
+        if call.kind == "cancel_all":
+            await engine.cancel_all(chosen[0], scope, **options)
+        elif call.kind == "mass_cancel":
+            await engine.mass_cancel(chosen, scope, **options)
+        else:
+            await self._read_stream(record, chosen, scope, options)
 
-    def cut() -> None:
-        if task is not None and not task.done() and call.cut is not None:
-            record.cut_s = anyio.current_time()
-            progress.stop() if call.cut.how == "stop" else task.cancel()
-
-    loop = asyncio.get_running_loop()
-    if call.cut is not None and call.cut.unit == "steps" and isinstance(loop, VirtualClockLoop):
-        loop.after_steps(int(call.cut.at), cut)
-    task = loop.create_task(run())
-    if call.cut is not None and call.cut.unit == "seconds":
-        await asyncio.wait([task], timeout=call.cut.at)
-        cut()
-    await asyncio.wait([task])
-    record.ended_s = anyio.current_time()
-    record.report = progress.report()
-    if not task.cancelled() and task.exception() is not None:
-        record.error = record.error or repr(task.exception())
-
-
-async def _make(
-    engine: CancelEngine,
-    record: CallRecord,
-    progress: Progress,
-    accounts: Mapping[str, Account],
-    simulators: Mapping[str, SimulatedVenue],
-    seed: int,
-) -> None:
-    call = record.scene
-    chosen = [accounts[name] for name in call.accounts]
-    options = dict(call.options)
-    if call.kind == "cancel_order":
-        await engine.cancel_order(chosen[0], record.named[0], progress=progress, **options)
-        return
-    if call.kind == "cancel_orders":
-        await engine.cancel_orders(chosen[0], record.named, progress=progress, **options)
-        return
-    if "priority" in options:
-        options["priority"] = PRIORITIES[options["priority"]]
-    scope = record.scope = scope_of(call.scope, [simulators[account.venue or ""] for account in chosen], call.accounts)
-    if call.kind == "cancel_all":
-        await engine.cancel_all(chosen[0], scope, progress=progress, **options)
-    elif call.kind == "mass_cancel":
-        await engine.mass_cancel(chosen, scope, progress=progress, **options)
-    else:
-        await _read_stream(engine, record, progress, chosen, scope, options, Random(f"{seed}/reader"))
-
-
-async def _read_stream(
-    engine: CancelEngine,
-    record: CallRecord,
-    progress: Progress,
-    accounts: Sequence[Account],
-    scope: Scope,
-    options: Mapping[str, Any],
-    dice: Random,
-) -> None:
-    call, read, count = record.scene, dict[tuple[str, int], OrderResult](), 0
-    async with engine.stream(accounts, scope, progress=progress, **options) as results:
-        async for result in results:
-            read[result.account, result.index] = result
-            count += 1
-            if call.cut is not None and call.cut.how == "raise" and count >= call.cut.at:
-                record.cut_s = anyio.current_time()
-                raise ReaderError
-            if call.dawdles and dice.random() < 0.1:
-                await anyio.sleep(dice.uniform(0.0, 2.0))
-    record.read = read
+    async def _read_stream(
+        self, record: CallRecord, accounts: Sequence[Account], scope: Scope, options: Mapping[str, Any]
+    ) -> None:
+        """Read as the scene says: at once or dawdling, to the end or until the reader raises."""
+        call, read, count, dice = record.scene, dict[tuple[str, int], OrderResult](), 0, Random(f"{self.seed}/reader")
+        async with self.engine.stream(accounts, scope, **options) as results:
+            async for result in results:
+                read[result.account, result.index] = result
+                count += 1
+                if call.cut is not None and call.cut.how == "raise" and count >= call.cut.at:
+                    record.cut_s = anyio.current_time()
+                    raise ReaderError
+                if call.dawdles and dice.random() < 0.1:
+                    await anyio.sleep(dice.uniform(0.0, 2.0))
+        record.read = read
 
 
 # --- scopes, told to the engine

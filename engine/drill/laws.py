@@ -265,7 +265,7 @@ def _progress(evidence: Evidence) -> Iterator[str]:
             continue  # the venue's listing did not say which side or market it is on
         elif record.scene.is_listing and not (summary.listing_complete and summary.verified):
             yield f"{summary.account}: not verified: {summary.listing_error}"
-        elif summary.at_risk:
+        elif record.scene.is_listing and summary.at_risk:
             yield f"{summary.account}: {summary.at_risk} orders left at risk"
         end_s = record.began_s + summary.elapsed_s
         for order_id in record.named if not record.scene.is_listing else ():

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from engine import EngineError, RunReport, Scope
+from engine import EngineError, RunReport, Scope, Secret
 from engine.cli.demo_settings import read_demo
 from engine.config import MOST_BYTES, read_accounts, read_settings
 from engine.core.request import checked_ids
@@ -158,7 +158,12 @@ def files() -> None:
                         read()
             _say(name)
     for text in ("9" * MIB, "a" * MIB, "=" * MIB, "\x1b" * MIB, "0x" + "a" * MIB):
-        for check in (decoded_secret, OpinionKey, lambda text: checked_ids([text]), lambda text: Scope(market=text)):
+        for check in (
+            lambda text: decoded_secret(Secret(text)),
+            OpinionKey,
+            lambda text: checked_ids([text]),
+            lambda text: Scope(market=text),
+        ):
             with suppress(EngineError):
                 check(text)
         for document in ({"schema": text}, {"schema": "cancel-engine/run-report/1", "run_id": "r", "accounts": {text: {}}}):

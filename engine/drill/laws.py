@@ -97,12 +97,13 @@ def _nothing_forgotten(evidence: Evidence) -> Iterator[str]:
         if not record.scene.is_listing:
             continue
         told = {result.order_id for result in summary.results} | set(summary.left)
+        since_s = record.began_s - evidence.scene.venue(summary.venue).lag_s  # what is younger than the listing is not in it
         end_s = record.began_s + summary.elapsed_s
         hides = _is_hidden(ledger, summary.account)
         for order_id, book in ledger.orders_of(summary.account).items():
             if order_id in told or not _in_scope(record, book):
                 continue
-            if summary.listing_complete and not hides and _was_open_through(book, record.began_s, end_s):
+            if summary.listing_complete and not hides and _was_open_through(book, since_s, end_s):
                 yield f"{summary.account}: order {order_id} was open all the time, and a complete listing does not tell of it"
             is_ours = order_id in _cancelled_and_sayable(ledger, summary.account)
             if is_ours and not summary.is_uncounted and len(evidence.calls) == 1:

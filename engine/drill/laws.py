@@ -254,26 +254,33 @@ def _no_secret(evidence: Evidence) -> Iterator[str]:
 
 
 def _progress(evidence: Evidence) -> Iterator[str]:
-    """Where the venues serve in the end and nobody cuts the call short, everything in scope is closed by then."""
+    """Where the venues serve in the end and nobody cuts the call short, everything in scope is closed, and can be proved so."""
     if not evidence.scene.is_gentle:
         return
     for record, summary, ledger in _told(evidence):
         if record.scene.cut is not None or record.scene.options.get("deadline_s") is not None:
             continue
+        if any(not why.is_clear for why in summary.left.values()):
+            continue  # the venue's listing did not say which side or market it is on
         if summary.fault is not None:
             yield f"{summary.account}: stopped early: {summary.fault}"
-        elif any(not why.is_clear for why in summary.left.values()):
-            continue  # the venue's listing did not say which side or market it is on
-        elif record.scene.is_listing and not (summary.listing_complete and summary.verified):
-            yield f"{summary.account}: not verified: {summary.listing_error}"
-        elif record.scene.is_listing and summary.at_risk:
-            yield f"{summary.account}: {summary.at_risk} orders left at risk"
-        end_s = record.began_s + summary.elapsed_s
-        for order_id in record.named if not record.scene.is_listing else ():
-            book = ledger.orders.get(order_id)
-            is_lost = book is None or book.account != summary.account or order_id in _false_words(ledger, summary.account)
-            if not is_lost and book is not None and _was_open_through(book, record.began_s, end_s):
-                yield f"{summary.account}: order {order_id} is still open"
+        elif record.scene.is_listing and not evidence.scene.events:
+            if not (summary.listing_complete and summary.verified):
+                yield f"{summary.account}: not verified: {summary.listing_error}"
+            elif summary.at_risk:
+                yield f"{summary.account}: {summary.at_risk} orders left at risk"
+        yield from _left_open(evidence, record, summary, ledger)
+
+
+def _left_open(evidence: Evidence, record: CallRecord, summary: CancelSummary, ledger: Ledger) -> Iterator[str]:
+    """Orders asked for that were there to be cancelled all the time, and were not."""
+    since_s = record.began_s - evidence.scene.venue(summary.venue).lag_s
+    end_s = record.began_s + summary.elapsed_s
+    believed = _false_words(ledger, summary.account)
+    for order_id, book in ledger.orders_of(summary.account).items():
+        is_asked_for = _in_scope(record, book) if record.scene.is_listing else order_id in record.named
+        if is_asked_for and order_id not in believed and _was_open_through(book, since_s, end_s):
+            yield f"{summary.account}: order {order_id} is still open"
 
 
 LAWS: Mapping[str, Law] = {

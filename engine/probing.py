@@ -120,6 +120,7 @@ class Health:
             self._begin(came, is_closed=True, cancels_only=kind.is_cancel)
         if self._absence is not None:
             self._absence.failure = came
+            self._absence.cancels_only &= kind.is_cancel  # it takes less than was thought
             self._absence.next_look_s = max(self._absence.next_look_s, anyio.current_time() + (came.retry_after_s or 0.0))
 
     def _answered(self, kind: Kind) -> None:

@@ -160,7 +160,7 @@ def _is_ours(filename: str) -> bool:
 
 def played(scene: Scene) -> Evidence:
     """What the scene leaves, under a clock of its own."""
-    loop = VirtualClockLoop(most_turns=1_000_000)
+    loop = VirtualClockLoop(most_turns=100_000)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(play(scene))
 

@@ -37,6 +37,9 @@ from engine.core.slots import Slot, Slots
 FIRST_AHEAD = 2
 """Pages read ahead at a time where the venue does not say how many rows there are, before one has brought anything. A guess."""
 
+MOST_SKIPPED = 50
+"""Pages read ahead that may bring nothing new, before the next walk is left to find what is behind them. A guess."""
+
 MOST_RESTARTS = 2
 """How often a walk may begin again because a page behind the first could not be read. A guess."""
 
@@ -412,7 +415,10 @@ class Drain:
         else:
             fresh = [order for order in page.orders if order.order_id not in self._walk.seen]
             self._walk.seen.update(order.order_id for order in fresh)
-            self._pages_skipped += not fresh  # orders that stay although we took them for gone push the unseen ones back
+            # Orders that stay although we took them for gone push the unseen ones back. A venue that gives one page for every
+            # other would push them back for ever.
+            self._pages_skipped += not fresh
+            self._may_look_ahead &= self._pages_skipped < MOST_SKIPPED
             self._is_exhausted |= self._is_last(page)
         if fresh:
             self._most_reading *= 2  # how far it goes on is not known: every page that brings something vouches for two

@@ -16,8 +16,11 @@ from engine.drill.scene import Scene, Selection
 from engine.drill.staging import Evidence, play
 from engine.simulator import VirtualClockLoop
 
-MOST_TURNS = 3_000_000
+MOST_TURNS = 150_000
 """Turns of the loop after which a run counts as one that never ends. A guess: a long one takes some ten thousand."""
+
+ENDLESS = "the run ends"
+"""The law that such a run breaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ def perform(seed: int, selection: Selection | None = None, *, with_trace: bool =
         try:
             evidence = runner.run(play(scene))
         except Exception as error:  # noqa: BLE001  # whatever ends a run so is what the drill is there to find
-            return Performance(seed=seed, selection=selection, broken=(f"the run ends: {type(error).__name__}: {error}",))
+            return Performance(seed=seed, selection=selection, broken=(f"{ENDLESS}: {type(error).__name__}: {error}",))
         simulated_s = loop.time()
     return Performance(
         seed=seed,

@@ -14,8 +14,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from engine.drill.performing import Performance, perform, replay_line
-from engine.drill.shrinking import shrink
+from engine.drill.performing import ENDLESS, Performance, perform, replay_line
+from engine.drill.shrinking import MOST_TRIES, shrink
 from engine.errors import ConfigError
 
 CHUNK = 25
@@ -23,6 +23,9 @@ CHUNK = 25
 
 MOST_SHRUNK = 3
 """Failures of one chunk that are shrunk; where nearly everything fails, a few small ones say enough."""
+
+MOST_TRIES_OF_ENDLESS = 20
+"""Drills that a shrinking may play where each takes seconds. A guess."""
 
 MOST_LINES = 5
 """Broken laws of one drill that are told."""
@@ -87,7 +90,8 @@ def play_some(first: int, runs: int) -> Tally:
 
 def explain(performance: Performance, *, shrinks: bool = True) -> Failure:
     """The failure, with the smallest part of it that still fails."""
-    smallest = shrink(performance) if shrinks else performance
+    tries = MOST_TRIES_OF_ENDLESS if ENDLESS in performance.laws else MOST_TRIES
+    smallest = shrink(performance, most_tries=tries) if shrinks else performance
     return Failure(
         line=replay_line(performance),
         broken=performance.broken[:MOST_LINES],

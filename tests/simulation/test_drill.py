@@ -79,6 +79,20 @@ FOUND = {
         call=CallScene(kind="mass_cancel", accounts=("a",), scope=ScopeScene(only=(0, 2, 4, 10, 15, 17, 23))),
         is_gentle=True,
     ),
+    "a venue that gives one page for every other, none of it in scope": scene(
+        orders=23,
+        faults=[("list_page_ignored", {})],
+        rules={"latency_s": 0.3, "latency_jitter_s": 0.02, "list_lag_s": 1.0, "daily_allowance": 3},
+        is_tight=True,
+        call=CallScene(kind="cancel_orders", accounts=("a",), named=(9, 9, 9), options={"verify": True}, after_s=0.324),
+    ),
+    "a venue that refuses cancels, and then lists as well": replace(
+        scene("polymarket", faults=[("restart_425_retry", {})], rules={"latency_s": 0.3}),
+        calls=(
+            CallScene(kind="mass_cancel", accounts=("a",), options={"priority": "oldest"}),
+            CallScene(kind="mass_cancel", accounts=("a",), after_s=1.212),
+        ),
+    ),
     "a signature that the venue repeats": scene("polymarket", orders=0, faults=[("echoed_headers", {"routes": ("list",)})]),
 }
 """Scenes in which drills once found a law broken."""

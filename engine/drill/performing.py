@@ -17,8 +17,8 @@ from engine.drill.staging import Evidence, play
 from engine.simulator import VirtualClockLoop
 
 MOST_TURNS = 1_000_000
-"""Turns of the loop after which a run counts as one that never ends. A guess: the longest that was met, with orders called pending
-for as long as the engine tries, took 210,000."""
+"""Turns of the loop after which a run counts as one that never ends. A guess: the longest that was met, with orders called
+pending for as long as the engine tries, took 210,000."""
 
 ENDLESS = "the run ends"
 """The law that such a run breaks."""

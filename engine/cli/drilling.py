@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -113,10 +113,8 @@ def _fields(part: object) -> dict[str, object]:
     return {name: getattr(part, name) for name in getattr(part, "__slots__", ())}
 
 
-def _pairs(values: object) -> str:
+def _pairs(values: Mapping[str, object]) -> str:
     """Names and values that say something."""
-    if not isinstance(values, dict):
-        return clean(str(values))
     said = {name: value for name, value in values.items() if value not in (None, (), {}, False)}
     return ", ".join(f"{name}={value}" for name, value in said.items()) or "as published"
 

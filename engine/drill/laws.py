@@ -100,13 +100,13 @@ def _nothing_forgotten(evidence: Evidence) -> Iterator[str]:
         since_s = record.began_s - evidence.scene.venue(summary.venue).lag_s  # what is younger than the listing is not in it
         end_s = record.began_s + summary.elapsed_s
         hides = _is_hidden(ledger, summary.account)
+        sayable = _cancelled_and_sayable(ledger, summary.account)
         for order_id, book in ledger.orders_of(summary.account).items():
             if order_id in told or not _in_scope(record, book):
                 continue
             if summary.listing_complete and not hides and _was_open_through(book, since_s, end_s):
                 yield f"{summary.account}: order {order_id} was open all the time, and a complete listing does not tell of it"
-            is_ours = order_id in _cancelled_and_sayable(ledger, summary.account)
-            if is_ours and not summary.is_uncounted and len(evidence.calls) == 1:
+            if order_id in sayable and not summary.is_uncounted and len(evidence.calls) == 1:
                 yield f"{summary.account}: order {order_id} was cancelled, and is not told of"
 
 
@@ -146,8 +146,7 @@ def _verified(evidence: Evidence) -> Iterator[str]:
             proof_s = record.began_s  # whose walk it was, the ledger does not know
         proof_s -= evidence.scene.venue(summary.venue).lag_s
         for order_id, book in ledger.orders_of(summary.account).items():
-            is_asked_for = _in_scope(record, book) if record.scene.is_listing else order_id in record.named
-            if is_asked_for and order_id not in summary.left and _was_open_through(book, proof_s, end_s):
+            if _is_asked_for(record, book) and order_id not in summary.left and _was_open_through(book, proof_s, end_s):
                 yield f"{summary.account}: verified, and order {order_id} is open"
 
 
@@ -278,8 +277,7 @@ def _left_open(evidence: Evidence, record: CallRecord, summary: CancelSummary, l
     end_s = record.began_s + summary.elapsed_s
     believed = _false_words(ledger, summary.account)
     for order_id, book in ledger.orders_of(summary.account).items():
-        is_asked_for = _in_scope(record, book) if record.scene.is_listing else order_id in record.named
-        if is_asked_for and order_id not in believed and _was_open_through(book, since_s, end_s):
+        if _is_asked_for(record, book) and order_id not in believed and _was_open_through(book, since_s, end_s):
             yield f"{summary.account}: order {order_id} is still open"
 
 
@@ -307,6 +305,11 @@ def _told(evidence: Evidence) -> Iterator[tuple[CallRecord, CancelSummary, Ledge
             yield record, summary, evidence.simulators[evidence.accounts[summary.account]].ledger
 
 
+def _is_asked_for(record: CallRecord, book: BookOrder) -> bool:
+    """Whether the call means this order: by its scope, or by name."""
+    return _in_scope(record, book) if record.scene.is_listing else book.order_id in record.named
+
+
 def _in_scope(record: CallRecord, book: BookOrder) -> bool:
     """The scope, read off the book."""
     scope = record.scope
@@ -317,8 +320,8 @@ def _in_scope(record: CallRecord, book: BookOrder) -> bool:
         and (scope.market is None or book.market == scope.market)
         and (scope.asset is None or book.asset == scope.asset)
         and (scope.where is None or is_large(book))
-        and (scope.order_ids is None or book.order_id in set(scope.order_ids))
-        and (scope.except_ids is None or book.order_id not in set(scope.except_ids))
+        and (scope.order_ids is None or book.order_id in scope.order_ids)
+        and (scope.except_ids is None or book.order_id not in scope.except_ids)
     )
 
 

@@ -26,7 +26,6 @@ from engine.drill.scene import CallScene, EventScene, FaultScene, Happening, Sce
 from engine.progress import Progress
 from engine.run import CancelEngine
 from engine.simulator import (
-    Drift,
     FaultPlan,
     FaultRule,
     OpinionRules,
@@ -157,10 +156,10 @@ async def play(scene: Scene) -> Evidence:
 
 def _simulator(scene: Scene, venue: VenueScene) -> SimulatedVenue:
     rules = tuple(_rule(fault) for fault in scene.faults if fault.venue == venue.name)
-    plan, drift = FaultPlan(rules, seed=scene.seed), Drift()
+    plan = FaultPlan(rules, seed=scene.seed)
     if venue.name == "opinion":
-        return OpinionSimulator(seed=scene.seed, rules=OpinionRules(**venue.rules), faults=plan, drift=drift)
-    return PolymarketSimulator(seed=scene.seed, rules=PolymarketRules(**venue.rules), faults=plan, drift=drift)
+        return OpinionSimulator(seed=scene.seed, rules=OpinionRules(**venue.rules), faults=plan)
+    return PolymarketSimulator(seed=scene.seed, rules=PolymarketRules(**venue.rules), faults=plan)
 
 
 def _rule(fault: FaultScene) -> FaultRule:
@@ -366,8 +365,7 @@ class _Caller:
             return
         if "priority" in options:
             options["priority"] = PRIORITIES[options["priority"]]
-        venues = [self.simulators[account.venue or ""] for account in chosen]
-        scope = record.scope = scope_of(call.scope, venues, call.accounts)
+        scope = record.scope = scope_of(call.scope, {each.name: self.simulators[each.venue or ""] for each in chosen})
         if call.kind == "cancel_all":
             await engine.cancel_all(chosen[0], scope, **options)
         elif call.kind == "mass_cancel":
@@ -395,9 +393,9 @@ class _Caller:
 # --- scopes, told to the engine
 
 
-def scope_of(scope: ScopeScene, simulators: Iterable[SimulatedVenue], names: Sequence[str]) -> Scope:
-    """The scope as the engine is told it, over the books as they are now."""
-    (simulator, *_) = simulators = list(simulators)
+def scope_of(scope: ScopeScene, venues: Mapping[str, SimulatedVenue]) -> Scope:
+    """The scope as the engine is told it, over the books of these accounts as they are now."""
+    simulator = next(iter(venues.values()))
     market = asset = None
     if scope.market is not None:
         market = MARKETS[_name_of(simulator)][scope.market]
@@ -407,19 +405,15 @@ def scope_of(scope: ScopeScene, simulators: Iterable[SimulatedVenue], names: Seq
         market=market,
         asset=asset,
         where=is_large if scope.is_large else None,
-        order_ids=None if scope.only is None else ids_at(scope.only, simulators, names),
-        except_ids=ids_at(scope.spared, simulators, names) or None,
+        order_ids=None if scope.only is None else ids_at(scope.only, venues),
+        except_ids=ids_at(scope.spared, venues) or None,
     )
 
 
-def ids_at(places: Iterable[int], simulators: Iterable[SimulatedVenue], names: Sequence[str]) -> list[str]:
-    """The orders at these places of each account's book, in the order in which they were placed."""
-    places, found = tuple(places), dict[str, None]()
-    for simulator in simulators:
-        for name in names:
-            mine = list(simulator.ledger.orders_of(name))
-            found.update((mine[place], None) for place in places if place < len(mine))
-    return list(found)
+def ids_at(places: Sequence[int], venues: Mapping[str, SimulatedVenue]) -> list[str]:
+    """The orders at these places of each account's book, counted in the order in which they were placed."""
+    books = (list(simulator.ledger.orders_of(name)) for name, simulator in venues.items())
+    return [book[place] for book in books for place in places if place < len(book)]
 
 
 def is_large(order: OpenOrder | BookOrder) -> bool:

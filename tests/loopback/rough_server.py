@@ -42,6 +42,9 @@ RESET, CLOSE, STALL, SOON = object(), object(), object(), object()
 MOST_WAITING = 1_000
 """Most connections that wait to be accepted; asyncio's own 100 would make a crowd wait for a second."""
 
+BODY = b'{"errno":0,"result":{"result":true}}'
+"""An acknowledgement, as Opinion gives it."""
+
 HONEST = b'{"honest": true}'
 """The body of every answer that no script has a hand in."""
 

@@ -9,6 +9,7 @@ import pytest
 import trustme
 from loopback.rough_server import (
     AT_ONCE_S,
+    BODY,
     CLOSE,
     HONEST,
     HOST,
@@ -31,8 +32,6 @@ from engine.venues.base import HttpRequest
 from engine.venues.http import CONNECT_S, HttpTransport
 
 pytestmark = pytest.mark.anyio
-
-BODY = b'{"errno":0,"result":{"result":true}}'
 
 
 def signed_by_itself(folder):

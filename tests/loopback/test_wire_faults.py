@@ -16,6 +16,7 @@ import anyio
 import pytest
 from loopback.rough_server import (
     AT_ONCE_S,
+    BODY,
     CLOSE,
     HONEST,
     RESET,
@@ -40,7 +41,6 @@ pytestmark = pytest.mark.anyio
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-BODY = b'{"errno":0,"result":{"result":true}}'
 
 
 BROKEN = {

@@ -304,9 +304,8 @@ def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list | dict):
-        for each in value:
+        for each in (*value, *value.values()) if isinstance(value, dict) else value:
             yield from _texts(each)
-        yield from _texts(list(value.values()) if isinstance(value, dict) else None)
 
 
 def _ids(collection: object) -> list[str]:

@@ -1,0 +1,194 @@
+"""What a journal holds: entries, their kinds, and what each says. Pure; the one place that knows the form of a record.
+
+A run is a sequence of entries, numbered from 0 without a gap. Each has a kind, the milliseconds since the run began, the number of
+the account it is about (0 for the run itself, accounts from 1), and a body in JSON. Nothing that was written is ever changed.
+
+A text that comes often (a market's id, a venue's answer) stands once, in an entry of its own kind, and a number in its place means
+the n-th of them, from 0. Where the last values of a body are null, they are left out.
+
+| kind | about | body |
+| --- | --- | --- |
+| `run` | run | who asked, for what and why: an object; always entry 0 |
+| `resumed` | run | another life of the run begins: an object |
+| `text` | run | a text |
+| `end` | run | how the run ended: an object |
+| `account` | account | name, venue, fingerprint of its key |
+| `plan` | account | how its orders are to be cancelled: an object |
+| `found` | account | place, order id, then the order as `shown` has it, where a listing showed it |
+| `again` | account | place of an id that was given before, the first place of it, and how many places it has by now |
+| `shown` | account | place, state, side, market, group, asset, price, size, filled, created at |
+| `intent` | account | kind of request, places: a cancel may leave from here on |
+| `answer` | account | number of the intent's entry, whether it left, ms on the wire, ms waited for limits, failure, facts |
+| `request` | account | the same for a request that cancels nothing: kind, whether it left, both times, failure, facts |
+| `fate` | account | place, outcome, flags, attempts, ms when first sent, ms when settled, code, error, result, sweeps |
+| `walk` | account | number of a walk over the listing that begins, orders taken up again in the one before |
+| `summary` | account | its part is over, or was stopped: an object |
+
+A failure is null, or the name of its class, its code and its text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+SCHEMA = 1
+"""Number of the form. A change of what an entry means is a new number."""
+
+RUN = "run"
+RESUMED = "resumed"
+TEXT = "text"
+END = "end"
+ACCOUNT = "account"
+PLAN = "plan"
+FOUND = "found"
+AGAIN = "again"
+SHOWN = "shown"
+INTENT = "intent"
+ANSWER = "answer"
+REQUEST = "request"
+FATE = "fate"
+WALK = "walk"
+SUMMARY = "summary"
+
+NO_ACCOUNT = 0
+"""Stands where an entry is about the whole run."""
+
+UNSENT = "not_sent"
+IN_FLIGHT = "unknown"
+
+
+class Entry(NamedTuple):
+    """One entry, before it is written: `body` is anything that JSON can hold."""
+
+    seq: int
+    at_ms: int
+    kind: str
+    account: int
+    body: Any
+
+
+class Written(NamedTuple):
+    """One entry as the store has it: `body` is JSON text in ASCII, `seal` closes a group and is null within."""
+
+    seq: int
+    at_ms: int
+    kind: str
+    account: int
+    body: str
+    seal: str | None
+
+
+class FateRow(NamedTuple):
+    """What the store's table of fates is to say of one order: how many places it has in the input, and its outcome."""
+
+    account: int
+    place: int
+    times: int
+    outcome: str
+
+
+class AccountRow(NamedTuple):
+    """What the store's table of accounts is to say of one: `is_done` once its part of the run is over."""
+
+    account: int
+    name: str
+    venue: str
+    is_done: bool
+
+
+class Group(NamedTuple):
+    """Entries that are written together, in one transaction, and what follows from them.
+
+    Attributes:
+        text: The entries as one JSON array of arrays `[seq, at_ms, kind, account, body]`, the body a JSON text.
+        seal: Closes them: a hash over the seal before and this text.
+        last: Number of the last of them.
+        state: What the run is from here on, where that changes.
+    """
+
+    text: str
+    seal: str
+    last: int
+    state: str | None
+
+
+def dumped(value: object) -> str:
+    """The value as compact JSON in ASCII, so that half a surrogate pair of a venue's survives as well."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def sealed(before: str, text: str) -> str:
+    """The seal of a group: SHA-256 over the seal before it and its text."""
+    return _hashed(f"{before}\n{text}")
+
+
+def first_seal(salt: str, run_id: str) -> str:
+    """What the first group of a run is chained to."""
+    return _hashed(f"{salt}\n{run_id}")
+
+
+def _hashed(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+
+
+def group_of(entries: Sequence[Entry], before: str) -> Group:
+    """The entries, ready to be written; there is at least one."""
+    text = dumped([[*entry[:4], dumped(entry.body)] for entry in entries])
+    return Group(text, sealed(before, text), entries[-1].seq, state_after(entries))
+
+
+def text_of(rows: Iterable[Written]) -> str:
+    """The text that a group which was written had, out of its entries."""
+    return dumped([list(row[:5]) for row in rows])
+
+
+RUNNING = "running"
+"""Under way, or cut off: which of them, the one who holds it tells."""
+STOPPED = "stopped"
+"""Ended before its work was done, with a report: it can be resumed."""
+FINISHED = "finished"
+
+
+def state_after(entries: Iterable[Entry]) -> str | None:
+    """What the run is after these, or None where they do not change it."""
+    state = None
+    for entry in entries:
+        if entry.kind in (RUN, RESUMED):
+            state = RUNNING
+        elif entry.kind == END:
+            state = FINISHED if entry.body["stop"] is None else STOPPED
+    return state
+
+
+def fates_after(entries: Iterable[Entry]) -> list[FateRow]:
+    """What these say of orders, each order once. A fate that is written twice is the same row: nothing can be counted double."""
+    times: dict[tuple[int, int], int] = {}
+    outcomes: dict[tuple[int, int], str] = {}
+    for entry in entries:
+        if entry.kind == FATE:
+            outcomes[entry.account, entry.body[0]] = entry.body[1]
+        elif entry.kind == INTENT:
+            outcomes.update(((entry.account, place), IN_FLIGHT) for place in entry.body[1])
+        elif entry.kind == FOUND:
+            outcomes[entry.account, entry.body[0]] = UNSENT
+        elif entry.kind == AGAIN:
+            times[entry.account, entry.body[1]] = entry.body[2]
+    return [
+        FateRow(account, place, times.get((account, place), 1), outcomes.get((account, place), UNSENT))
+        for account, place in dict.fromkeys([*outcomes, *times])
+    ]
+
+
+def accounts_after(entries: Iterable[Entry]) -> list[AccountRow]:
+    """What these say of accounts, each account once."""
+    rows: dict[int, AccountRow] = {}
+    for entry in entries:
+        if entry.kind == ACCOUNT:
+            rows[entry.account] = AccountRow(entry.account, entry.body[0], entry.body[1], is_done=False)
+        elif entry.kind == SUMMARY and entry.body["stop"] is None:
+            rows[entry.account] = AccountRow(entry.account, entry.body["account"], entry.body["venue"], is_done=True)
+    return list(rows.values())

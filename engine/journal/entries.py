@@ -21,6 +21,7 @@ the n-th of them, from 0. Where the last values of a body are null, they are lef
 | `answer` | account | number of the intent's entry, whether it left, ms on the wire, ms waited for limits, failure, facts |
 | `request` | account | the same for a request that cancels nothing: kind, whether it left, both times, failure, facts |
 | `fate` | account | place, outcome, flags, attempts, ms when first sent, ms when settled, code, error, result, sweeps |
+| `fault` | account | one of a few words, and the same for people: nothing more is sent for the account |
 | `walk` | account | number of a walk over the listing that begins, orders taken up again in the one before |
 | `summary` | account | its part is over, or was stopped: an object |
 
@@ -51,6 +52,7 @@ INTENT = "intent"
 ANSWER = "answer"
 REQUEST = "request"
 FATE = "fate"
+FAULT = "fault"
 WALK = "walk"
 SUMMARY = "summary"
 

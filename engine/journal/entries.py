@@ -85,7 +85,10 @@ class Written(NamedTuple):
 
 
 class FateRow(NamedTuple):
-    """What the store's table of fates is to say of one order: how many places it has in the input, and its outcome."""
+    """What the store's table of fates is to say of one order: how many places it has in the input, and its outcome.
+
+    Out of a part of the entries the number is a least one, and a blank outcome says that the one before stands.
+    """
 
     account: int
     place: int
@@ -128,9 +131,9 @@ def sealed(before: str, text: str) -> str:
     return _hashed(f"{before}\n{text}")
 
 
-def first_seal(salt: str, run_id: str) -> str:
+def first_seal(salt: str, run_id: str, began_ms: int) -> str:
     """What the first group of a run is chained to."""
-    return _hashed(f"{salt}\n{run_id}")
+    return _hashed(f"{salt}\n{run_id}\n{began_ms}")
 
 
 def _hashed(text: str) -> str:
@@ -167,7 +170,10 @@ def state_after(entries: Iterable[Entry]) -> str | None:
 
 
 def fates_after(entries: Iterable[Entry]) -> list[FateRow]:
-    """What these say of orders, each order once. A fate that is written twice is the same row: nothing can be counted double."""
+    """What these say of orders, each order once. A fate that is written twice is the same row: nothing can be counted double.
+
+    An order of which they say no more than that it came again has a blank outcome: how it stands was said before.
+    """
     times: dict[tuple[int, int], int] = {}
     outcomes: dict[tuple[int, int], str] = {}
     for entry in entries:
@@ -180,7 +186,7 @@ def fates_after(entries: Iterable[Entry]) -> list[FateRow]:
         elif entry.kind == AGAIN:
             times[entry.account, entry.body[1]] = entry.body[2]
     return [
-        FateRow(account, place, times.get((account, place), 1), outcomes.get((account, place), UNSENT))
+        FateRow(account, place, times.get((account, place), 1), outcomes.get((account, place), ""))
         for account, place in dict.fromkeys([*outcomes, *times])
     ]
 

@@ -7,6 +7,7 @@ of its writer still stands, in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from engine.journal.entries import AccountRow, FateRow, Group, Written
@@ -89,9 +90,7 @@ class Store(Protocol):
         """
         ...
 
-    def write(
-        self, run: RunRow, group: Group, fates: Sequence[FateRow], accounts: Sequence[AccountRow], now_ms: int
-    ) -> None:
+    def write(self, run: RunRow, group: Group, fates: Sequence[FateRow], accounts: Sequence[AccountRow], now_ms: int) -> None:
         """Write a group and what follows from it, in one transaction, and return once it is on disk.
 
         Raises:
@@ -133,6 +132,10 @@ class Store(Protocol):
 
     def accounts(self, run: RunRow) -> list[AccountRow]:
         """The table of accounts of the run."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All that is read within is of one moment, whoever writes meanwhile; nothing is written within."""
         ...
 
     def remove(self, runs: Sequence[RunRow]) -> None:

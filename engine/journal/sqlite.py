@@ -1,0 +1,229 @@
+"""Records in a file, by SQLite. What can be wrong with the file is said when it is opened, where that can be known by then.
+
+1. Nothing is written into a file before it is known to be ours, or empty.
+2. A file that exists is opened by SQLite alone: closing a second handle would give up the locks that this process has on it.
+3. A group is on the disk when `write` returns: the write-ahead log is synchronised at every commit.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from engine.journal.entries import Group
+from engine.journal.sql import Tables, fenced, foreign, tables
+from engine.journal.store import RunRow, StoreError
+
+BUSY_S = 2.0
+"""How long to wait for somebody else who writes. A guess: a commit takes milliseconds."""
+
+AT_ONCE = 10_000
+"""Rows, or pages, that are given back in one transaction: whoever waits to write must not wait for all of it. A guess."""
+
+ROOM_S = 0.005
+"""How long the file is left to others between two of them. A guess."""
+
+MOST_PROBLEMS = 100
+"""Problems that the database's own check names."""
+
+_HELD = "UPDATE run SET last = ?, seal = ?, beat_ms = ?, state = coalesce(?, state) WHERE run = ? AND epoch = ?"
+
+_ENTRIES = """
+INSERT INTO entry (run, seq, at_ms, kind, account, body, seal)
+SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'),
+  json_extract(value, '$[4]'), CASE WHEN json_extract(value, '$[0]') = ? THEN ? END
+FROM json_each(?)
+"""
+
+_FATES = """
+INSERT INTO fate (run, account, place, times, outcome)
+SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]')
+FROM json_each(?) WHERE true
+ON CONFLICT (run, account, place) DO UPDATE
+SET times = max(times, excluded.times), outcome = coalesce(nullif(excluded.outcome, ''), outcome)
+"""
+
+_ACCOUNTS = """
+INSERT INTO account (run, account, name, venue, is_done)
+SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]')
+FROM json_each(?) WHERE true
+ON CONFLICT (run, account) DO UPDATE SET name = excluded.name, venue = excluded.venue, is_done = excluded.is_done
+"""
+
+
+class SqliteStore(Tables):
+    """Records in a file of SQLite, made for its owner alone where it is missing, as is its folder.
+
+    Raises:
+        StoreError: it cannot be used: the words say why, and what to do.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        real = _made(path)
+        with self._mapped():
+            self._connection = sqlite3.connect(
+                f"{real.as_uri()}?mode=rw", uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            )
+        try:
+            self.salt = self._opened()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _opened(self) -> str:
+        found = self._tables()
+        if found and not (found >= {"meta", "run", "entry", "fate", "account"} and self._has_meta()):
+            raise foreign(str(self._path))
+        if found:
+            salt = self.recognise(str(self._path))
+        else:
+            self.ask("PRAGMA auto_vacuum = INCREMENTAL")
+        with self._mapped():
+            mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise StoreError(
+                f"{self._path} lies where SQLite cannot keep a write-ahead log ({mode} instead), as on a network's disk: "
+                "name a file on a disk of this machine"
+            )
+        self.ask("PRAGMA synchronous = FULL")
+        if found:
+            return salt
+        with self.atomically():
+            # Somebody else may have made them while this process waited for its turn.
+            if self._tables():
+                return self.recognise(str(self._path))
+            return self.make(tables("INTEGER PRIMARY KEY AUTOINCREMENT", clustered="WITHOUT ROWID"))
+
+    def _tables(self) -> set[str]:
+        return {name for (name,) in self.ask("SELECT name FROM sqlite_master")}
+
+    def _has_meta(self) -> bool:
+        columns = self.ask("PRAGMA table_info(meta)")
+        return [column[1] for column in columns] == ["name", "value"]
+
+    def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """See `Tables`."""
+        with self._mapped():
+            return self._connection.execute(statement, values).fetchall()
+
+    def change(self, statement: str, *values: object) -> int:
+        """See `Tables`."""
+        with self._mapped():
+            return self._connection.execute(statement, values).rowcount
+
+    @contextmanager
+    def atomically(self) -> Iterator[None]:
+        """See `Tables`."""
+        yield from self._transaction("BEGIN IMMEDIATE")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See `Store`."""
+        yield from self._transaction("BEGIN")
+
+    def _transaction(self, begin: str) -> Iterator[None]:
+        self.change(begin)
+        try:
+            yield
+            self.change("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # it is over already where the disk is full
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def put(self, run: RunRow, group: Group, fates: str, accounts: str, now_ms: int) -> None:
+        """See `Tables`."""
+        with self.atomically():
+            if self.change(_HELD, group.last, group.seal, now_ms, group.state, run.run, run.epoch) != 1:
+                raise fenced(run)
+            self.change(_ENTRIES, run.run, group.last, group.seal, group.text)
+            self.change(_FATES, run.run, fates)
+            self.change(_ACCOUNTS, run.run, accounts)
+
+    def remove(self, runs: Sequence[RunRow]) -> None:
+        """See `Store`.
+
+        A little at a time, so that others can write meanwhile; cut off, what is left of a run can be removed again.
+        """
+        for run in runs:
+            self.change("UPDATE run SET epoch = epoch + 1 WHERE run = ?", run.run)  # whoever still writes to it is told
+            while self.change("DELETE FROM entry WHERE run = ?1 AND seq IN (SELECT seq FROM entry WHERE run = ?1 LIMIT ?2)",
+                              run.run, AT_ONCE):  # fmt: skip
+                time.sleep(ROOM_S)
+            while self.change("DELETE FROM fate WHERE run = ?1 AND (account, place) IN "
+                              "(SELECT account, place FROM fate WHERE run = ?1 LIMIT ?2)", run.run, AT_ONCE):  # fmt: skip
+                time.sleep(ROOM_S)
+            with self.atomically():
+                self.change("DELETE FROM account WHERE run = ?", run.run)
+                self.change("DELETE FROM run WHERE run = ?", run.run)
+        with suppress(StoreError):  # somebody else holds the file: what is free now is used by the next run
+            while self.ask("PRAGMA freelist_count")[0][0]:
+                self.ask(f"PRAGMA incremental_vacuum({AT_ONCE})")
+                time.sleep(ROOM_S)
+            self.ask("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def problems(self) -> list[str]:
+        """See `Store`."""
+        try:
+            found = [str(row[0]) for row in self.ask(f"PRAGMA integrity_check({MOST_PROBLEMS})")]
+        except StoreError as error:
+            return [str(error)]
+        return [] if found == ["ok"] else found
+
+    def close(self) -> None:
+        """See `Store`."""
+        self._connection.close()
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OverflowError) as error:
+            raise StoreError(_words(self._path, error)) from error
+
+
+def _made(path: Path) -> Path:
+    """The file itself, through any link; made where it is missing."""
+    try:
+        real = Path(os.path.realpath(path))
+        for folder in reversed([each for each in real.parents if not each.exists()]):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            kind = real.stat().st_mode
+            if stat.S_ISDIR(kind):
+                raise StoreError(f"{path} is a folder: name a file in it") from None
+            if not stat.S_ISREG(kind):
+                raise StoreError(f"{path} is no file that could be written and read again: name another one") from None
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        raise StoreError(f"{path} cannot be made: {words}; name a file in a folder that can be written") from error
+    return real
+
+
+def _words(path: Path, error: Exception) -> str:
+    """What a failure means, and what to do about it."""
+    code = getattr(error, "sqlite_errorcode", None)
+    what = {
+        sqlite3.SQLITE_BUSY: f"was held by another program for more than {BUSY_S:.0f} s: end that one, or name another file",
+        sqlite3.SQLITE_LOCKED: "is in use by this process: wait for that to end",
+        sqlite3.SQLITE_FULL: "cannot grow: the disk is full; make room, or name a file on another disk",
+        sqlite3.SQLITE_NOTADB: "is no journal, and no database at all; it is left as it is: name another file",
+        sqlite3.SQLITE_CORRUPT: f"is damaged ({error}): keep a copy of it, and name another file",
+        sqlite3.SQLITE_CONSTRAINT: f"holds already what was to be written ({error}): verify the run that it belongs to",
+        sqlite3.SQLITE_IOERR: f"could not be read or written ({error}): look at the disk, which may be full or failing",
+        **dict.fromkeys(
+            (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_CANTOPEN),
+            f"cannot be written ({error}): let this user write it and its folder, or name another file",
+        ),
+    }
+    of_no_kind = f"could not be used by SQLite {sqlite3.sqlite_version} ({error}): look at the file, or name another one"
+    return f"{path} {what.get(-1 if code is None else code & 0xFF, of_no_kind)}"

@@ -539,7 +539,7 @@ class Lane:
             self._allowance.left(Send(turn.granted_s))
 
     def recall(self, kind: Kind, left_s: float, cost: int) -> None:
-        """A request that left at this time, in an earlier life of this process, counts as if it had left now or then from here."""
+        """Count a request that left at this time, in an earlier life of a run: the venue does."""
         self.warm()
         send = Send(left_s)
         for gate in self.gates:

@@ -325,7 +325,9 @@ class Desk:
         for part, account in zip((part for part in record.parts.values() if not part.is_done), chosen, strict=True):
             where = f"run {record.run_id}, account {account.name!r}"
             if self._route_of(account).venue.name != part.venue:
-                raise JournalError(f"{where}: it is at {part.venue}, and what was given is for {self._route_of(account).venue.name}")
+                raise JournalError(
+                    f"{where}: it is at {part.venue}, and what was given is for {self._route_of(account).venue.name}"
+                )
             if not takes_new_keys and self._fingerprint(account) != part.fingerprint:
                 raise JournalError(
                     f"{where}: its key is another one than when the run began; if the venue has given out a new one for the same "

@@ -161,7 +161,7 @@ class RunRecorder:
     ) -> None:
         self.run_id = run_id
         self.start_s = start_s
-        self.texts = Texts(lambda text: self.note(TEXT, NO_ACCOUNT, text) and None)
+        self.texts = Texts(lambda text: self.note(TEXT, NO_ACCOUNT, text))
         for text in texts:
             self.texts.add(text)
         self._journal = journal

@@ -54,7 +54,7 @@ class CancelEngine:
         grace_s: How long answers on their way are waited for after a stop.
         dice: Spreads the waits between tries; give a seeded one to repeat a run exactly.
         wall_clock: Unix time in seconds, for venues whose requests carry the time.
-        journal: Where runs are written down, so that one that is cut off can be resumed; closed with the engine. None for nowhere.
+        journal: Where runs are written down, so that one that is cut off can be resumed; closed with the engine.
 
     Raises:
         ConfigError: an argument cannot be used.
@@ -176,7 +176,7 @@ class CancelEngine:
             settle_s: Once nothing is left, rest for so many seconds and list again, for orders that were on their way to the book
                 when the call began.
             deadline_s: Come back by then with what is known.
-            reason: Why, for the record and the report: in words of your own, or one of the trade's (FIX 2675), by number or words.
+            reason: Why, for the record and the report: in words of your own, or one of the trade's (FIX 2675), by number or name.
             requested_by: Who or what asks for it, for the same.
             progress: A fresh one, to watch the call and to stop it.
 
@@ -316,7 +316,9 @@ class CancelEngine:
         if record.is_finished:
             return record.report()
         if record.has_where and where is None:
-            words = f"run {run_id} was for orders that a function chose (where=), which no record can hold; give the same one again"
+            words = (
+                f"run {run_id} was for orders that a function chose (where=), which no record can hold; give the same one again"
+            )
             raise JournalError(words)
         chosen = self._desk.checked_again(record, accounts, takes_new_keys=takes_new_keys)
         writer = await journal.claim(run_id)

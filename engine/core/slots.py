@@ -89,9 +89,7 @@ class Slot:
         "witness",
     )
 
-    def __init__(
-        self, order_id: str, order: OpenOrder | None = None, *, place: int = 0, witness: Witness | None = None
-    ) -> None:
+    def __init__(self, order_id: str, order: OpenOrder | None = None, *, place: int = 0, witness: Witness | None = None) -> None:
         self.order_id = order_id
         self.order = order
         self.place = place

@@ -46,7 +46,7 @@ class Texts:
         keep: Writes a text as an entry of its own.
     """
 
-    def __init__(self, keep: Callable[[str], None]) -> None:
+    def __init__(self, keep: Callable[[str], object]) -> None:
         self._keep = keep
         self._numbers: dict[str, int] = {}
 

@@ -22,11 +22,9 @@ from engine.core.report import RunReport
 from engine.errors import ConfigError, JournalError, shown
 from engine.journal.entries import FINISHED, RUNNING, Written
 from engine.journal.holding import lives
-from engine.journal.postgres import PostgresStore
 from engine.journal.replay import RunRecord, replay
 from engine.journal.sqlite import SqliteStore
 from engine.journal.store import RunRow, Store, StoreError
-from engine.journal.verifying import verify
 from engine.journal.writing import RunWriter, Writer
 from engine.secret import Secret
 
@@ -96,7 +94,7 @@ class RunLine:
 
 
 class Journal:
-    """The records of runs, in a file or in a server's database. Made with `Journal.open`; closed by the engine that it is given to.
+    """The records of runs, in a file or in a server's database. Made by `Journal.open`, closed by the engine that it is given to.
 
     Attributes:
         where: The path of the file, or the server's address without a password.
@@ -127,8 +125,8 @@ class Journal:
 
         Args:
             where: The path of a SQLite file, or the address of a PostgreSQL database (`postgresql://user@host/name`).
-            if_lost: What a run does that cannot be recorded any more, because the disk is full, say: `go on` taking orders off the
-                book without a record, and say so in its report; or `stop`.
+            if_lost: What a run does that cannot be recorded any more, because the disk is full, say: `go on` taking orders off
+                the book without a record, and say so in its report; or `stop`.
             patience_s: How long a cancel waits for its intent to be on disk before the record counts as lost.
             in_loop: Whether to write in the event loop instead of a thread: for tests that own the clock.
 
@@ -141,6 +139,8 @@ class Journal:
             raise ConfigError(f"patience_s must be a positive number of seconds, not {shown(patience_s)}")
         options: dict[str, Any] = {"if_lost": if_lost, "patience_s": patience_s, "in_loop": in_loop}
         if isinstance(where, Secret) or str(where).startswith(SERVERS):
+            from engine.journal.postgres import PostgresStore  # noqa: PLC0415  # TMP
+
             url = Secret(where if isinstance(where, Secret) else str(where))
             return cls(PostgresStore.shown(url), lambda: PostgresStore(url), **options)
         path = Path(where)
@@ -215,6 +215,8 @@ class Journal:
         Raises:
             JournalError: there is none of this name, or it cannot be read at all.
         """
+        from engine.journal.verifying import verify  # noqa: PLC0415  # TMP
+
         with self._reading() as store:
             return verify(store, store.find(run_id), seal=seal)
 
@@ -245,7 +247,9 @@ class Journal:
         try:
             return replay(entries)
         except ValueError as error:
-            raise JournalError(f"the record of run {run_id} in {self.where} cannot be read: {error}; see `runs verify`") from error
+            raise JournalError(
+                f"the record of run {run_id} in {self.where} cannot be read: {error}; see `runs verify`"
+            ) from error
 
     def _line(self, store: Store, row: RunRow) -> RunLine:
         accounts = store.accounts(row)

@@ -180,15 +180,19 @@ def replay(entries: Iterable[Written]) -> RunRecord:
         try:
             body = json.loads(entry.body)
             if replaying is None:
-                if entry.kind != RUN:
-                    raise ValueError(f"it begins with {entry.kind!r} instead of {RUN!r}")
-                replaying = _Replay(RunRecord(header=body))
+                replaying = _Replay(RunRecord(header=_header(entry, body)))
             replaying.take(entry, body)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             raise ValueError(f"entry {entry.seq} cannot be read: {type(error).__name__}: {str(error)[:200]}") from error
     if replaying is None:
         raise ValueError("it has no entries")
     return replaying.end()
+
+
+def _header(entry: Written, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    if entry.kind != RUN or entry.seq:
+        raise ValueError(f"it begins with entry {entry.seq}, {entry.kind!r}, instead of 0, {RUN!r}")
+    return body
 
 
 class _Replay:
@@ -220,30 +224,35 @@ class _Replay:
 
     def _take_of(self, part: AccountPart, entry: Written, body: Any) -> None:
         """The next entry about an account."""
-        text = self._record.text
-        if entry.kind == FOUND:
-            part.slots.place(body[1], order_of(body[1], body[2:], text) if len(body) > 2 else None)
-        elif entry.kind == AGAIN:
-            part.slots.place(part.slots.at(body[1]).order_id)
-        elif entry.kind == SHOWN:
-            slot = part.slots.at(body[0])
-            slot.order = order_of(slot.order_id, body[1:], text)
+        if entry.kind in (FOUND, AGAIN, SHOWN, FATE):
+            self._take_order(part, entry.kind, body)
         elif entry.kind == INTENT:
             self._intend(part, entry, body)
         elif entry.kind == ANSWER:
-            self._answer(part, entry, body)
+            self._answer(part, body)
         elif entry.kind == REQUEST:
             if body[1]:
                 part.sent.append(SentRequest(entry.at_ms, Kind(body[0]), 0))
             self._add_times(part, body[2], body[3])
-        elif entry.kind == FATE:
-            slot = part.slots.at(body[0])
-            apply_fate(slot, body, text)
-            self._in_flight.pop(id(slot), None)
         elif entry.kind == FAULT:
             part.fault = (body[0], body[1])
         elif entry.kind == SUMMARY:
             part.summary = body
+
+    def _take_order(self, part: AccountPart, kind: str, body: Any) -> None:
+        """The next entry about an order."""
+        text = self._record.text
+        if kind == FOUND:
+            part.slots.place(body[1], order_of(body[1], body[2:], text) if len(body) > 2 else None)
+        elif kind == AGAIN:
+            part.slots.place(part.slots.at(body[1]).order_id)
+        elif kind == SHOWN:
+            slot = part.slots.at(body[0])
+            slot.order = order_of(slot.order_id, body[1:], text)
+        else:
+            slot = part.slots.at(body[0])
+            apply_fate(slot, body, text)
+            self._in_flight.pop(id(slot), None)
 
     def _intend(self, part: AccountPart, entry: Written, body: Any) -> None:
         kind = Kind(body[0])
@@ -254,7 +263,7 @@ class _Replay:
             slot.start(entry.at_ms / 1000)
             self._in_flight[id(slot)] = (slot, part)
 
-    def _answer(self, part: AccountPart, entry: Written, body: Any) -> None:
+    def _answer(self, part: AccountPart, body: Any) -> None:
         intent, has_left, wire_ms, waited_ms, failure, facts = body + [None] * (6 - len(body))
         _, kind, sent_s = self._open.pop(intent)
         self._add_times(part, wire_ms, waited_ms)

@@ -46,6 +46,13 @@ class ConfigError(EngineError):
     """The request or the configuration cannot be used; raised before anything is sent."""
 
 
+class JournalError(ConfigError):
+    """The journal cannot be used, or does not hold what was asked for: the words say why, and what to do.
+
+    Raised before anything is sent; a journal that fails during a run is part of its report.
+    """
+
+
 class VenueError(EngineError):
     """A request to a venue did not bring what it was sent for.
 

@@ -189,6 +189,11 @@ class Gate:
         now_s = anyio.current_time()
         return not self._buckets and self._in_flight == 0 and all(log.is_empty(now_s) for _, log in self._windows)
 
+    @property
+    def longest_s(self) -> float:
+        """Longest time for which a request counts in a window."""
+        return max((log.span_s for _, log in self._windows), default=0.0)
+
     def queue_of(self, kind: Kind) -> FairQueue:
         """The queue of those whose next request is of this kind: one for all, unless the limits tell kinds apart."""
         key = kind if self._tells_kinds_apart else Kind.OTHER
@@ -269,9 +274,10 @@ class Turn:
         receipt: For the tokens that were taken for it; None where requests cost none.
         granted_s: When it was granted.
         waited_s: How long the limits kept it waiting, while it was the next of its queue.
+        wire_s: How long its request was on its way, once that is over.
     """
 
-    __slots__ = ("_lane", "_send", "granted_s", "kind", "receipt", "waited_s")
+    __slots__ = ("_lane", "_send", "granted_s", "kind", "receipt", "waited_s", "wire_s")
 
     def __init__(self, lane: Lane, kind: Kind, cost: int, now_s: float, *, waited_s: float = 0.0) -> None:
         self._lane = lane
@@ -279,6 +285,7 @@ class Turn:
         self.kind = kind
         self.granted_s = now_s
         self.waited_s = waited_s
+        self.wire_s = 0.0
         lane.warm()
         self.receipt = lane.spend(cost)
         for gate in lane.gates:
@@ -296,22 +303,17 @@ class Turn:
             for gate in self._lane.gates:
                 gate.left(self.kind, self._send)
 
-    def end(self, *, is_answered: bool) -> float:
-        """The request is over: answered, lost, or never sent, in which case its place is free again.
-
-        Returns:
-            Seconds that it was on its way.
-        """
+    def end(self, *, is_answered: bool) -> None:
+        """The request is over: answered, lost, or never sent, in which case its place is free again."""
         if self._send is None:
             self.withdrawn()
-            return 0.0
+            return
         self._lane.ended(self.receipt)
-        self._send.took_s = anyio.current_time() - self._send.left_s
+        self.wire_s = self._send.took_s = anyio.current_time() - self._send.left_s
         for gate in self._lane.gates:
             gate.ended()
             if is_answered:
-                gate.answered(self.kind, self._send.took_s)
-        return self._send.took_s
+                gate.answered(self.kind, self.wire_s)
 
     def withdrawn(self) -> None:
         """The request will not be sent; its place is free again, and its tokens are back."""
@@ -535,6 +537,32 @@ class Lane:
         if self._allowance is not None:
             self._allowance.start()
             self._allowance.left(Send(turn.granted_s))
+
+    def recall(self, kind: Kind, left_s: float, cost: int) -> None:
+        """Count a request that left at this time, in an earlier life of a run: the venue does."""
+        self.warm()
+        send = Send(left_s)
+        for gate in self.gates:
+            gate.start(kind)
+            gate.left(kind, send)
+            gate.ended()
+        send.took_s = max(0.0, anyio.current_time() - left_s)
+        if self._purse is not None and cost:
+            self._purse.ended(self._purse.take(cost, left_s), left_s)
+        if self._allowance is not None and kind.is_cancel:
+            self._allowance.start()
+            self._allowance.left(send)
+
+    @property
+    def remembers_s(self) -> float:
+        """Longest time for which a request counts here, but for the day's allowance."""
+        windows = max((gate.longest_s for gate in self.gates), default=0.0)
+        return windows if self._purse is None else max(windows, self._purse.tier.burst / self._purse.tier.per_s)
+
+    @property
+    def counts_days(self) -> bool:
+        """Whether there is an allowance for the day."""
+        return self._allowance is not None
 
     # --- holds
 

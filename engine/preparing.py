@@ -5,41 +5,92 @@ from __future__ import annotations
 import math
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import anyio
 
+from engine.core.cause import Cause
 from engine.core.order import OpenOrder
 from engine.core.plan import AccountPlan, choose, pays_to_list_first
+from engine.core.priority import PRIORITIES, name_of
 from engine.core.quota import Kind, Window
 from engine.core.request import Account, Scope, checked_ids, checked_seconds
 from engine.core.retry import Retry
-from engine.core.slots import Slot, Slots
-from engine.core.summary import Outage
+from engine.core.slots import Slot, Slots, Witness
+from engine.core.summary import CancelSummary, Outage
 from engine.core.work import Drain
-from engine.errors import ConfigError
+from engine.errors import ConfigError, JournalError
+from engine.journal.bodies import scope_body, scope_of
+from engine.journal.journal import Journal, program
+from engine.journal.replay import RunRecord
+from engine.journal.writing import RunWriter
 from engine.log import new_log
-from engine.pacing import Lanes
+from engine.pacing import DAY_S, Lanes
 from engine.planning import means_of
 from engine.progress import AccountCall, Begun, Call
+from engine.recording import AccountRecord, RunRecorder, Unrecorded
 from engine.rotating import Rota
 from engine.scheduling import Pull
+from engine.secret import fingerprint
 from engine.sending import Route, Sender, VenueClock
 from engine.venues.base import Transport, Venue, problem_everywhere
 
 Rank = Callable[[OpenOrder], Any]
 """Gives an order a rank, of any kind that sorts; None puts it last."""
 
-Watch = Callable[[int], None]
-"""Told the place of an order whenever its fate is written."""
-
 Note = Callable[[AccountCall, int], None]
-"""The same for all accounts of a call."""
+"""Told of the place of an order whenever its fate is written."""
 
-NewWork = Callable[[Sender, Watch | None], tuple[Slots, Drain]]
+NewWork = Callable[[Sender, Witness | None], tuple[Slots, Drain]]
 """Makes the work of one account, and the places for its orders."""
+
+Where = Callable[[OpenOrder], bool]
+"""Chooses orders."""
+
+ORDERS, MASS = "orders", "mass"
+"""What a call cancels, in its record: known orders, or a scope."""
+
+MOST_NAMES = 5
+"""Accounts that an error names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """A run, or the rest of one: what stands before it begins.
+
+    Attributes:
+        run_id: Names it.
+        start_s: When it began, by the loop's clock, even if that was in another process.
+        started_at: The same in Unix seconds.
+        accounts: Those to be worked on, by name.
+        venues: The venue of every account of the run, by its name, in input order.
+        summaries: Of the accounts that an earlier life was done with.
+        outages: In earlier lives.
+    """
+
+    run_id: str
+    start_s: float
+    started_at: float
+    accounts: Mapping[str, Account]
+    venues: Mapping[str, str]
+    summaries: Mapping[str, CancelSummary] = field(default_factory=dict)
+    outages: tuple[Outage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What every call can be told beside its orders.
+
+    Attributes:
+        deadline_s: Come back by then with what is known.
+        cause: Who asks, and why.
+    """
+
+    deadline_s: float | None = None
+    cause: Cause = field(default_factory=Cause)
 
 
 class Desk:
@@ -54,8 +105,10 @@ class Desk:
         grace_s: How long answers on their way are waited for after a stop.
         roll: Spreads the waits.
         wall_clock: Unix time in seconds.
+        journal: Where runs are written down, or None.
 
     Attributes:
+        journal: See above.
         transport: What moves the bytes, or None while the engine is not open.
         routes: The way to each venue, by its name.
 
@@ -74,6 +127,7 @@ class Desk:
         grace_s: float,
         roll: Callable[[], float],
         wall_clock: Callable[[], float],
+        journal: Journal | None = None,
     ) -> None:
         counts = {"in_flight": in_flight, "in_flight_in_all": in_flight_in_all, "active_accounts": active_accounts}
         for name, value in counts.items():
@@ -82,6 +136,7 @@ class Desk:
         if not 0 <= grace_s < math.inf:
             raise ConfigError(f"grace_s must not be negative, not {grace_s!r}")
         self.transport: Transport | None = None
+        self.journal = journal
         self.retry = retry
         self.roll = roll
         self.active_accounts = active_accounts
@@ -98,7 +153,7 @@ class Desk:
         lanes = Lanes(venue.name, venue.limits, retry=self.retry, most_ids=venue.most_ids, in_flight=in_flight)
         return Route(venue, lanes, VenueClock(self._wall_clock))
 
-    def known(self, account: Account, order_ids: Iterable[str], deadline_s: float | None, *, verify: bool) -> Call:
+    def known(self, account: Account, order_ids: Iterable[str], wish: Wish, *, verify: bool) -> Call:
         """A call that cancels these orders.
 
         Raises:
@@ -106,17 +161,17 @@ class Desk:
         """
         ids = checked_ids(order_ids)
 
-        def new_work(sender: Sender, _watch: Watch | None) -> tuple[Slots, Drain]:
-            slots = Slots(map(sender.venue.plain_id, ids))
+        def new_work(sender: Sender, witness: Witness | None) -> tuple[Slots, Drain]:
+            slots = Slots(map(sender.venue.plain_id, ids), witness=witness)
             for slot in slots:
                 problem = sender.venue.problem_of(slot.order_id)
                 if problem is not None:
                     slot.bar(problem, anyio.current_time())
             known = [slot for slot in slots if not slot.is_barred]
-            wanted = Scope(order_ids=frozenset(slot.order_id for slot in slots))
-            return slots, self._new_drain(sender, slots, wanted, known=known, proves=verify)
+            return slots, self._new_drain(sender, slots, _only(slots), known=known, proves=verify)
 
-        call = self._new_call(self.checked([account]), Scope(), new_work, deadline_s)
+        header = {"call": ORDERS, "scope": None, "options": {"verify": verify, "deadline_s": wish.deadline_s}}
+        call = self._new_call(self.checked([account]), Scope(), new_work, wish, header)
         call.parts[0].begin()  # what the input names is accounted for even if the call is stopped before it begins
         return call
 
@@ -128,7 +183,7 @@ class Desk:
         lists_first: bool,
         priority: Rank | None,
         settle_s: float | None,
-        deadline_s: float | None,
+        wish: Wish,
         note: Note | None = None,
     ) -> Call:
         """A call that takes a scope off the book for all of these accounts.
@@ -141,8 +196,8 @@ class Desk:
         rest_s = checked_seconds("settle_s", settle_s) or 0.0
         accounts = self.checked(accounts, scope)
 
-        def new_work(sender: Sender, watch: Watch | None) -> tuple[Slots, Drain]:
-            slots = Slots(watch=watch)
+        def new_work(sender: Sender, witness: Witness | None) -> tuple[Slots, Drain]:
+            slots = Slots(witness=witness)
             drain = self._new_drain(
                 sender,
                 slots,
@@ -154,14 +209,22 @@ class Desk:
             )
             return slots, drain
 
-        return self._new_call(accounts, scope, new_work, deadline_s, settle_s=rest_s, note=note)
+        options = {
+            "lists_first": lists_first,
+            "priority": name_of(priority),
+            "settle_s": settle_s,
+            "deadline_s": wish.deadline_s,
+        }
+        header = {"call": MASS, "scope": scope_body(scope), "options": options}
+        return self._new_call(accounts, scope, new_work, wish, header, settle_s=rest_s, note=note)
 
     def _new_call(
         self,
         accounts: list[Account],
         scope: Scope,
         new_work: NewWork,
-        deadline_s: float | None,
+        wish: Wish,
+        header: Mapping[str, Any],
         *,
         settle_s: float = 0.0,
         note: Note | None = None,
@@ -171,14 +234,46 @@ class Desk:
         Raises:
             ConfigError: the request cannot be used.
         """
-        bound_s = checked_seconds("deadline_s", deadline_s)
-        run_id = uuid.uuid4().hex[:12]
-        log = new_log(run_id=run_id)
+        checked_seconds("deadline_s", wish.deadline_s)
+        life = Life(
+            run_id=uuid.uuid4().hex[:12],
+            start_s=anyio.current_time(),
+            started_at=self._wall_clock(),
+            accounts={account.name: account for account in accounts},
+            venues={account.name: self._route_of(account).venue.name for account in accounts},
+        )
+        log = new_log(run_id=life.run_id)
+        record = None
+        if self.journal is not None:
+            record = RunRecorder(self.journal, life.run_id, start_s=life.start_s, log=log)
+            asked = {"reason": wish.cause.reason, "requested_by": wish.cause.requested_by}
+            record.begins({"run_id": life.run_id, "started_at": life.started_at, **header, **asked, **program()})
+            for account in accounts:
+                record.adds(account.name, life.venues[account.name], self._fingerprint(account))
+        return self._assembled(life, scope, new_work, wish, record=record, log=log, settle_s=settle_s, note=note)
+
+    def _assembled(
+        self,
+        life: Life,
+        scope: Scope,
+        new_work: NewWork,
+        wish: Wish,
+        *,
+        record: RunRecorder | None,
+        log: Any,
+        settle_s: float,
+        note: Note | None = None,
+    ) -> Call:
+        """The call, with a part for each account of the run."""
+        bound_s = checked_seconds("deadline_s", wish.deadline_s)
         rotas: dict[str, Rota] = {}
 
         def begin(part: AccountCall) -> Begun:
-            sender = self.sender(part.account, log, is_bounded=bound_s is not None, grace_s=self._grace_s)
-            slots, work = new_work(sender, None if note is None else partial(note, part))
+            told = None if note is None else partial(note, part)
+            written = Unrecorded(told) if record is None else record.of(part.name, told)
+            account = life.accounts[part.name]
+            sender = self.sender(account, log, is_bounded=bound_s is not None, grace_s=self._grace_s, record=written)
+            slots, work = new_work(sender, None if record is None and note is None else written)
             pull = Pull(
                 sender,
                 work,
@@ -192,18 +287,142 @@ class Desk:
             )
             return Begun(sender, slots, work, pull)
 
-        parts = [AccountCall(account, self._route_of(account).venue.name, begin) for account in accounts]
+        parts = [
+            AccountCall(name, venue, begin, start_s=life.start_s, summary=life.summaries.get(name))
+            for name, venue in life.venues.items()
+        ]
         for venue in self.routes:
-            rotas[venue] = Rota([part for part in parts if part.venue == venue], self.active_accounts)
+            mine = [part for part in parts if part.venue == venue and not part.is_finished]
+            rotas[venue] = Rota(mine, self.active_accounts)
         return Call(
-            run_id=run_id,
+            run_id=life.run_id,
             parts=parts,
             rotas=tuple(rotas.values()),
             bound_s=bound_s,
-            started_at=self._wall_clock(),
+            started_at=life.started_at,
             outages=self.outages,
             log=log,
+            start_s=life.start_s,
+            cause=wish.cause,
+            record=record,
+            outages_before=life.outages,
         )
+
+    # --- another life of a run
+
+    def checked_again(self, record: RunRecord, accounts: Iterable[Account], *, takes_new_keys: bool) -> list[Account]:
+        """The accounts that the run is for and is not done with; others are left alone.
+
+        Raises:
+            ConfigError: one is missing, for another venue, or, unless `takes_new_keys`, has another key than when the run began.
+        """
+        given = {account.name: account for account in self.checked(accounts)}
+        missing = [part.name for part in record.parts.values() if not part.is_done and part.name not in given]
+        if missing:
+            names = ", ".join(missing[:MOST_NAMES]) + (f" and {len(missing) - MOST_NAMES:,} more" if missing[MOST_NAMES:] else "")
+            raise JournalError(f"run {record.run_id} is not done with {names}; give their credentials as well")
+        chosen = [given[part.name] for part in record.parts.values() if not part.is_done]
+        for part, account in zip((part for part in record.parts.values() if not part.is_done), chosen, strict=True):
+            where = f"run {record.run_id}, account {account.name!r}"
+            if self._route_of(account).venue.name != part.venue:
+                raise JournalError(
+                    f"{where}: it is at {part.venue}, and what was given is for {self._route_of(account).venue.name}"
+                )
+            if not takes_new_keys and self._fingerprint(account) != part.fingerprint:
+                raise JournalError(
+                    f"{where}: its key is another one than when the run began; if the venue has given out a new one for the same "
+                    "orders, say so (takes_new_keys, --new-keys)"
+                )
+        return chosen
+
+    def resumed(
+        self,
+        record: RunRecord,
+        accounts: Iterable[Account],
+        writer: RunWriter,
+        wish: Wish,
+        *,
+        where: Where | None,
+        priority: Rank | None,
+    ) -> Call:
+        """A call that goes on with the run, for those accounts that it is not done with."""
+        journal = self.kept()
+        header, by_name = record.header, {part.name: part for part in record.parts.values()}
+        started_at = float(header["started_at"])
+        elapsed_s = max(self._wall_clock() - started_at, record.last_ms / 1000)
+        report = record.report()
+        life = Life(
+            run_id=record.run_id,
+            start_s=anyio.current_time() - elapsed_s,
+            started_at=started_at,
+            accounts={account.name: account for account in accounts},
+            venues={part.name: part.venue for part in record.parts.values()},
+            summaries={part.name: report.accounts[part.name] for part in record.parts.values() if part.is_done},
+            outages=record.outages,
+        )
+        options, is_mass = header["options"], header["call"] == MASS
+        scope = scope_of(header["scope"], where) if is_mass else Scope()
+
+        def new_work(sender: Sender, witness: Witness | None) -> tuple[Slots, Drain]:
+            part = by_name[sender.account.name]
+            sender.requests, sender.waited_s, sender.wire_s = len(part.sent), part.waited_s, part.wire_s
+            known = part.slots.go_on(life.start_s, witness)
+            drain = self._new_drain(
+                sender,
+                part.slots,
+                scope if is_mass else _only(part.slots),
+                known=known,
+                proves=is_mass or options["verify"],
+                accounts=len(life.accounts),
+                lists_first=is_mass and options["lists_first"],
+                rank=priority or PRIORITIES.get(options.get("priority")),
+                settles=bool(options.get("settle_s")),
+            )
+            drain.is_uncounted = part.has_lost_mass
+            drain.mass_sent_s = None if part.mass_sent_s is None else life.start_s + part.mass_sent_s
+            return part.slots, drain
+
+        log = new_log(run_id=life.run_id)
+        recorder = RunRecorder(journal, life.run_id, start_s=life.start_s, log=log, writer=writer, texts=record.texts)
+        recorder.knows({part.name: part.number for part in record.parts.values()})
+        asked = {"reason": wish.cause.reason, "requested_by": wish.cause.requested_by}
+        recorder.resumes({"at": self._wall_clock(), **asked, **program()})
+        cause = Cause(header["reason"], header["requested_by"])
+        self._recall(record, life)
+        call = self._assembled(
+            life, scope, new_work, replace(wish, cause=cause), record=recorder, log=log, settle_s=options.get("settle_s") or 0.0
+        )
+        for part in call.parts:
+            if len(by_name[part.name].slots) and not part.is_finished:
+                part.begin()  # what it is known to have is accounted for even if the call is stopped before its turn
+        return call
+
+    def _recall(self, record: RunRecord, life: Life) -> None:
+        """Count what was sent before: the venue does."""
+        now_s = anyio.current_time()
+        sent = [(each, part) for part in record.parts.values() if part.name in life.accounts for each in part.sent]
+        for each, part in sorted(sent, key=lambda pair: pair[0].at_ms):
+            account, left_s = life.accounts[part.name], life.start_s + each.at_ms / 1000
+            route = self._route_of(account)
+            lane = route.lanes.of(route.venue.identity(account))
+            if now_s - left_s <= lane.remembers_s:
+                lane.recall(each.kind, left_s, each.orders)
+            elif lane.counts_days and each.kind.is_cancel and now_s - left_s <= DAY_S:
+                lane.recall(each.kind, left_s, 0)
+
+    def _fingerprint(self, account: Account) -> str:
+        """Tells the account's key from another one."""
+        return fingerprint(self._route_of(account).venue.secrets(account), self.kept().salt)
+
+    def kept(self) -> Journal:
+        """The journal.
+
+        Raises:
+            JournalError: this engine has none.
+        """
+        if self.journal is None:
+            raise JournalError("this engine has no journal: use `CancelEngine(..., journal=Journal.open(path))`")
+        return self.journal
 
     def outages(self, start_s: float, end_s: float) -> list[Outage]:
         """The outages of all venues within a call, in the order in which they began."""
@@ -230,8 +449,9 @@ class Desk:
 
         def choose_mass(orders: int | None) -> Kind | None:
             means = means_of(venue, lane, accounts=1 if orders is None else accounts)
-            kind = choose(mass_cancels, 1 if orders is None else orders, means, lists_first=orders is not None).kind
-            return kind if kind.is_mass else None
+            tactic = choose(mass_cancels, 1 if orders is None else orders, means, lists_first=orders is not None)
+            sender.record.plans(tactic.to_dict())
+            return tactic.kind if tactic.kind.is_mass else None
 
         return Drain(
             slots,
@@ -248,14 +468,17 @@ class Desk:
             settles=settles,
         )
 
-    def sender(self, account: Account, log: Any, *, is_bounded: bool, grace_s: float | None = None) -> Sender:
+    def sender(
+        self, account: Account, log: Any, *, is_bounded: bool, grace_s: float | None = None, record: AccountRecord | None = None
+    ) -> Sender:
         """One account's requests in one call; see `Sender`.
 
         Raises:
             ConfigError: the engine is not open.
         """
         transport, route = self._opened(), self._route_of(account)
-        return Sender(route, account, transport, grace_s=grace_s, is_bounded=is_bounded, log=log)
+        written = record or Unrecorded()
+        return Sender(route, account, transport, grace_s=grace_s, is_bounded=is_bounded, record=written, log=log)
 
     def _opened(self) -> Transport:
         """What moves the bytes.
@@ -314,3 +537,8 @@ class Desk:
         for plan in plans:
             by_venue[plan.venue].update(plan.by_kind)
         return max(self.routes[name].venue.limits.shared_time_s(requests) for name, requests in by_venue.items())
+
+
+def _only(slots: Slots) -> Scope:
+    """The scope of these orders and no other."""
+    return Scope(order_ids=frozenset(slot.order_id for slot in slots))

@@ -8,16 +8,17 @@ from typing import Any
 
 import anyio
 
+from engine.core.cause import Cause
 from engine.core.outcome import OrderResult
 from engine.core.plan import cancel_by_ids
 from engine.core.quota import Kind
 from engine.core.report import RunReport
-from engine.core.request import Account
 from engine.core.slots import Slots, Tally
 from engine.core.summary import CancelSummary, Outage
 from engine.core.work import Drain
 from engine.errors import ConfigError
 from engine.planning import means_of
+from engine.recording import RunRecorder
 from engine.rotating import Rota
 from engine.scheduling import Pull
 from engine.sending import Sender
@@ -38,18 +39,33 @@ class AccountCall:
     """One account's part in one call: how to begin it, and how to sum it up at any moment.
 
     An account whose turn has not come, and one that is done, take no more memory than this record and its results.
+
+    Args:
+        name: Name of the account.
+        venue: Name of its venue.
+        begin: Makes what it needs to be worked on; not called where it is done.
+        start_s: When the run began.
+        summary: Its summary, where an earlier life of the run was done with it.
     """
 
-    __slots__ = ("_begin", "_begun", "_end_s", "_start_s", "_summary", "account", "venue")
+    __slots__ = ("_begin", "_begun", "_end_s", "_start_s", "_summary", "name", "venue")
 
-    def __init__(self, account: Account, venue: str, begin: Callable[[AccountCall], Begun]) -> None:
-        self.account = account
+    def __init__(
+        self,
+        name: str,
+        venue: str,
+        begin: Callable[[AccountCall], Begun],
+        *,
+        start_s: float,
+        summary: CancelSummary | None = None,
+    ) -> None:
+        self.name = name
         self.venue = venue
         self._begin = begin
         self._begun: Begun | None = None
-        self._summary: CancelSummary | None = None
-        self._start_s = anyio.current_time()
-        self._end_s: float | None = None
+        self._summary = summary
+        self._start_s = start_s
+        self._end_s = None if summary is None else start_s + summary.elapsed_s
 
     @property
     def served(self) -> float:
@@ -76,6 +92,8 @@ class AccountCall:
             if self._begun is not None:
                 self._begun.slots.tell_open()
             self._summary = self._summed_up(stop)
+            if self._begun is not None:
+                self._begun.sender.record.ends(self._summary, stop)
             self._begun = None
 
     @property
@@ -100,7 +118,7 @@ class AccountCall:
     def result(self, place: int) -> OrderResult:
         """The result at this place, as it stands."""
         if self._begun is not None:
-            return self._begun.slots.result(place, self.account.name, start_s=self._start_s)
+            return self._begun.slots.result(place, self.name, start_s=self._start_s)
         return self.summarise().results[place]
 
     def tally(self) -> Tally:
@@ -118,7 +136,7 @@ class AccountCall:
         return None if self._begun is None else self._begun.pull.fault
 
     def _summed_up(self, stop: str | None) -> CancelSummary:
-        begun, name = self._begun, self.account.name
+        begun, name = self._begun, self.name
         if begun is None:
             return CancelSummary(
                 account=name,
@@ -160,9 +178,13 @@ class Call:
         parts: Its accounts, in input order.
         rotas: Each venue's accounts, to be worked on side by side.
         bound_s: Seconds that it may take, or None.
-        started_at: When it was made, in Unix seconds.
+        started_at: When it was made, in Unix seconds; where it goes on with a run, when that was.
         outages: Gives the outages of its venues between two moments of the loop's clock, told in seconds since the first.
         log: Where its events go.
+        cause: Who asked, and why.
+        record: Where it is written down, or None.
+        outages_before: Outages in earlier lives of the run.
+        start_s: When it began, by the loop's clock.
     """
 
     run_id: str
@@ -172,7 +194,10 @@ class Call:
     started_at: float
     outages: Callable[[float, float], Iterable[Outage]]
     log: Any
-    start_s: float = field(default_factory=anyio.current_time)
+    start_s: float
+    cause: Cause = field(default_factory=Cause)
+    record: RunRecorder | None = None
+    outages_before: tuple[Outage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,28 +262,33 @@ class Progress:
         end_s = anyio.current_time() if self._end_s is None else self._end_s
         return RunReport(
             run_id=call.run_id,
-            accounts={part.account.name: part.summarise() for part in call.parts},
+            accounts={part.name: part.summarise() for part in call.parts},
             started_at=call.started_at,
             stop=self._stop,
             outages=tuple(self._outages(end_s)),
             elapsed_s=end_s - call.start_s,
+            reason=call.cause.reason,
+            requested_by=call.cause.requested_by,
+            unrecorded=None if call.record is None else call.record.lost,
         )
 
     def counts(self) -> Counts:
         """Where the call stands, in numbers: much cheaper than a report, for who looks often."""
-        tallies = {part.account.name: part.tally() for part in self._parts}
+        tallies = {part.name: part.tally() for part in self._parts}
         busy = [part for part in self._parts if not part.is_finished]
         return Counts(
             tallies=tallies,
-            done=frozenset(part.account.name for part in self._parts if part.is_finished),
-            stopped=frozenset(part.account.name for part in self._parts if part.fault),
+            done=frozenset(part.name for part in self._parts if part.is_finished),
+            stopped=frozenset(part.name for part in self._parts if part.fault),
             elapsed_s=self.elapsed_s,
-            least_left_s=least_left_s([(part, tallies[part.account.name].left) for part in busy]),
+            least_left_s=least_left_s([(part, tallies[part.name].left) for part in busy]),
             away=tuple(outage for outage in self._outages(anyio.current_time()) if outage.ended_s is None),
         )
 
     def _outages(self, end_s: float) -> Iterable[Outage]:
-        return () if self._call is None else self._call.outages(self._call.start_s, end_s)
+        if self._call is None:
+            return ()
+        return (*self._call.outages_before, *self._call.outages(self._call.start_s, end_s))
 
     @property
     def _parts(self) -> Sequence[AccountCall]:

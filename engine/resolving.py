@@ -18,13 +18,14 @@ from engine.pacing import Turn
 from engine.sending import Sender
 
 
-async def read_order(sender: Sender, order_id: str, turn: Turn) -> Verdict | VenueError:
-    """What a read by id shows of one order, or why it shows nothing."""
+async def read_order(sender: Sender, order_id: str, turn: Turn, *, place: int | None = None) -> Verdict | VenueError:
+    """What a read by id shows of one order, which has this place, or why it shows nothing."""
     venue = sender.venue
     return await sender.ask(
         lambda wall_s: venue.order_request(sender.account, order_id, wall_s=wall_s),
         turn,
         lambda answer, wall_s: venue.read_order(answer, order_id, wall_s=wall_s),
+        about=place,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Self
 
 import anyio
 
+from engine.core.cause import Cause
 from engine.core.order import OpenOrder
 from engine.core.outcome import OrderResult, Word
 from engine.core.plan import AccountPlan, Plan
@@ -22,11 +23,13 @@ from engine.core.report import RunReport
 from engine.core.request import Account, Belongs, Scope, checked_id, checked_seconds
 from engine.core.retry import Retry
 from engine.core.summary import CancelSummary
-from engine.errors import TransportError, VenueError
+from engine.errors import JournalError, TransportError, VenueError
+from engine.journal.entries import END, NO_ACCOUNT, Entry
+from engine.journal.journal import Journal
 from engine.log import new_log
 from engine.paging import walk_open_orders
 from engine.planning import plan_account
-from engine.preparing import Desk, Rank
+from engine.preparing import Desk, Rank, Where, Wish
 from engine.progress import Call, Progress
 from engine.resolving import read_until_known
 from engine.streaming import ResultStream
@@ -51,6 +54,7 @@ class CancelEngine:
         grace_s: How long answers on their way are waited for after a stop.
         dice: Spreads the waits between tries; give a seeded one to repeat a run exactly.
         wall_clock: Unix time in seconds, for venues whose requests carry the time.
+        journal: Where runs are written down, so that one that is cut off can be resumed; closed with the engine.
 
     Raises:
         ConfigError: an argument cannot be used.
@@ -67,6 +71,7 @@ class CancelEngine:
         grace_s: float = 0.5,
         dice: random.Random | None = None,
         wall_clock: Callable[[], float] = time.time,
+        journal: Journal | None = None,
     ) -> None:
         self._desk = Desk(
             venues,
@@ -77,6 +82,7 @@ class CancelEngine:
             grace_s=grace_s,
             roll=(dice or random.Random()).random,  # noqa: S311  # spreads waits; guards nothing
             wall_clock=wall_clock,
+            journal=journal,
         )
         self._desk.transport = transport
         self._owns_transport = transport is None
@@ -91,18 +97,34 @@ class CancelEngine:
             with anyio.CancelScope(shield=True):
                 await self._desk.transport.aclose()
             self._desk.transport = None
+        if self._desk.journal is not None:
+            self._desk.journal.close()
 
     # --- the calls
 
     async def cancel_order(
-        self, account: Account, order_id: str, *, deadline_s: float | None = None, progress: Progress | None = None
+        self,
+        account: Account,
+        order_id: str,
+        *,
+        deadline_s: float | None = None,
+        reason: str | None = None,
+        requested_by: str | None = None,
+        progress: Progress | None = None,
     ) -> OrderResult:
         """Cancel one order and say what became of it.
 
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else: a refusal is an outcome.
         """
-        summary = await self.cancel_orders(account, [checked_id(order_id)], deadline_s=deadline_s, progress=progress)
+        summary = await self.cancel_orders(
+            account,
+            [checked_id(order_id)],
+            deadline_s=deadline_s,
+            reason=reason,
+            requested_by=requested_by,
+            progress=progress,
+        )
         return summary.results[0]
 
     async def cancel_orders(
@@ -112,6 +134,8 @@ class CancelEngine:
         *,
         verify: bool = False,
         deadline_s: float | None = None,
+        reason: str | None = None,
+        requested_by: str | None = None,
         progress: Progress | None = None,
     ) -> CancelSummary:
         """Cancel these orders; `results[i]` is the fate of the i-th, and an id given twice is sent once.
@@ -122,7 +146,8 @@ class CancelEngine:
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
-        call = self._desk.known(account, order_ids, deadline_s, verify=verify)
+        wish = Wish(deadline_s=deadline_s, cause=Cause(reason, requested_by))
+        call = self._desk.known(account, order_ids, wish, verify=verify)
         report = await self._run(call, progress or Progress())
         return report.accounts[account.name]
 
@@ -135,6 +160,8 @@ class CancelEngine:
         priority: Rank | None = None,
         settle_s: float | None = None,
         deadline_s: float | None = None,
+        reason: str | None = None,
+        requested_by: str | None = None,
         progress: Progress | None = None,
     ) -> CancelSummary:
         """Take every open order in the scope off the book, and list again until a complete listing shows none left.
@@ -149,6 +176,8 @@ class CancelEngine:
             settle_s: Once nothing is left, rest for so many seconds and list again, for orders that were on their way to the book
                 when the call began.
             deadline_s: Come back by then with what is known.
+            reason: Why, for the record and the report: in words of your own, or one of the trade's (FIX 2675), by number or name.
+            requested_by: Who or what asks for it, for the same.
             progress: A fresh one, to watch the call and to stop it.
 
         Raises:
@@ -161,6 +190,8 @@ class CancelEngine:
             priority=priority,
             settle_s=settle_s,
             deadline_s=deadline_s,
+            reason=reason,
+            requested_by=requested_by,
             progress=progress,
         )
         return report.accounts[account.name]
@@ -174,6 +205,8 @@ class CancelEngine:
         priority: Rank | None = None,
         settle_s: float | None = None,
         deadline_s: float | None = None,
+        reason: str | None = None,
+        requested_by: str | None = None,
         progress: Progress | None = None,
     ) -> RunReport:
         """Do a `cancel_all` for every account, side by side; the report holds them in input order.
@@ -185,9 +218,8 @@ class CancelEngine:
         Raises:
             ConfigError: the request cannot be used; nothing was sent. Nothing else.
         """
-        call = self._desk.mass(
-            accounts, scope, lists_first=lists_first, priority=priority, settle_s=settle_s, deadline_s=deadline_s
-        )
+        wish = Wish(deadline_s=deadline_s, cause=Cause(reason, requested_by))
+        call = self._desk.mass(accounts, scope, lists_first=lists_first, priority=priority, settle_s=settle_s, wish=wish)
         return await self._run(call, progress or Progress())
 
     @asynccontextmanager
@@ -200,6 +232,8 @@ class CancelEngine:
         priority: Rank | None = None,
         settle_s: float | None = None,
         deadline_s: float | None = None,
+        reason: str | None = None,
+        requested_by: str | None = None,
         progress: Progress | None = None,
     ) -> AsyncGenerator[ResultStream, None]:
         """Do a `mass_cancel`, and give each result as it settles, in the order of completion.
@@ -218,7 +252,7 @@ class CancelEngine:
             lists_first=lists_first,
             priority=priority,
             settle_s=settle_s,
-            deadline_s=deadline_s,
+            wish=Wish(deadline_s=deadline_s, cause=Cause(reason, requested_by)),
             note=results.note,
         )
         failure: Exception | None = None
@@ -241,6 +275,59 @@ class CancelEngine:
                 progress.stop()
         if failure is not None:
             raise failure
+
+    async def resume(
+        self,
+        run_id: str,
+        accounts: Iterable[Account],
+        *,
+        where: Where | None = None,
+        priority: Rank | None = None,
+        takes_new_keys: bool = False,
+        deadline_s: float | None = None,
+        reason: str | None = None,
+        requested_by: str | None = None,
+        progress: Progress | None = None,
+    ) -> RunReport:
+        """Go on with a run that was cut off or stopped, and report on the whole of it; a finished one just gives its report.
+
+        Fates that were settled stay as they are; an order whose cancel may have been on its way is read first; the rest is sent.
+        Indices are those of the first life, and times count from its beginning.
+
+        Args:
+            run_id: Names the run.
+            accounts: Those that it was not done with, with their keys; others are left alone.
+            where: The scope's predicate, where it had one: no record can hold it.
+            priority: A rank for an order, where the run had one of the caller's own.
+            takes_new_keys: Whether an account may have another key than when the run began.
+            deadline_s: Come back by then with what is known.
+            reason: Why it is resumed, for the record.
+            requested_by: Who or what asks for that, for the same.
+            progress: A fresh one, to watch the call and to stop it.
+
+        Raises:
+            ConfigError: the request cannot be used; nothing was sent. As `JournalError`: there is no such run, another process
+                works on it, or its record cannot be read.
+        """
+        progress = progress or Progress()
+        wish = Wish(deadline_s=checked_seconds("deadline_s", deadline_s), cause=Cause(reason, requested_by))
+        journal = self._desk.kept()
+        record = await journal.load(run_id)
+        if record.is_finished:
+            return record.report()
+        if record.has_where and where is None:
+            words = (
+                f"run {run_id} was for orders that a function chose (where=), which no record can hold; give the same one again"
+            )
+            raise JournalError(words)
+        chosen = self._desk.checked_again(record, accounts, takes_new_keys=takes_new_keys)
+        writer = await journal.claim(run_id)
+        if writer.seq != record.last + 1:  # somebody else went on with it meanwhile
+            record = await journal.load(run_id)
+        if record.is_finished and record.ending is not None:
+            await writer.end([Entry(writer.seq, record.last_ms, END, NO_ACCOUNT, record.ending)])
+            return record.report()
+        return await self._run(self._desk.resumed(record, chosen, writer, wish, where=where, priority=priority), progress)
 
     async def plan(
         self,
@@ -332,6 +419,8 @@ class CancelEngine:
     async def _run(self, call: Call, progress: Progress) -> RunReport:
         """Work on every account until all are done or the call is stopped, then report."""
         bound = anyio.move_on_after(call.bound_s)
+        if call.record is not None:
+            await call.record.open(round(call.started_at * 1000))
         progress.join(call, bound)
         stop: str | None = "the calling task was cancelled"
         try:
@@ -344,6 +433,8 @@ class CancelEngine:
                 stop = "stopped by the caller" if progress.is_stopped else "the deadline came first"
         finally:
             progress.end(stop)
+            if call.record is not None:
+                await call.record.end(progress.report())
             report = progress.report()
             call.log.info(
                 "run", accounts=len(call.parts), total=report.total, cancelled=report.cancelled, at_risk=report.at_risk, stop=stop

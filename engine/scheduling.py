@@ -6,7 +6,7 @@ worker, the slots are true: they are written before a request may leave and agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import anyio
@@ -36,6 +36,7 @@ from engine.core.work import CancelJob, Drain, Job, MassJob, PageJob, ReadJob
 from engine.errors import BatchTooLargeError, ThrottledError, TransportError, VenueError, WireError
 from engine.log import wants_debug
 from engine.pacing import Caller, Need, Track, Turn
+from engine.recording import UnrecordedError
 from engine.resolving import read_order
 from engine.sending import Sender
 from engine.venues.base import MassWord
@@ -110,6 +111,8 @@ class Pull:
         self._settle_s = settle_s
         self._roll = roll
         self._log = log
+        self._record = sender.record
+        self._walks = 0
         self._workers: TaskGroup
         self._live = dict.fromkeys(self._lane.tracks, 0)
         self._busy = dict.fromkeys(self._lane.tracks, 0)
@@ -162,6 +165,7 @@ class Pull:
         """Stop the account. Who waits for a turn need not wait any longer; what is on its way is sheltered."""
         if self.fault is None:
             self.fault, self.fault_code = fault, code
+            self._record.stops(fault, code)
             self._workers.cancel_scope.cancel()
 
     # --- workers
@@ -190,6 +194,8 @@ class Pull:
                     continue
                 job, turn = granted
                 await self._do(track, job, turn)
+        except UnrecordedError as error:
+            self._stop(f"the run cannot be recorded any more: {error}", Fault.JOURNAL)
         except Exception as error:  # noqa: BLE001  # a mistake in here must stop this account with its report, not lose the report
             self._stop(f"internal error: {error!r}", Fault.INTERNAL)
             self._log.error("internal error", account=self._sender.account.name, exc_info=True)
@@ -251,6 +257,7 @@ class Pull:
         self._staff()  # the first cancel taken lets further pages be read
         try:
             if isinstance(job, PageJob):
+                self._tell_walk()
                 await self._read_page(job, turn)
             elif isinstance(job, ReadJob):
                 await self._read(job.slot, turn)
@@ -275,6 +282,7 @@ class Pull:
             self._stop("the daily allowance of cancels is used up", Fault.ALLOWANCE)
             return
         venue, order_ids = self._venue, [slot.order_id for slot in slots]
+        intent = await self._intend(turn, slots)
         now_s = anyio.current_time()
         for slot in slots:
             slot.begin(now_s)
@@ -285,6 +293,7 @@ class Pull:
             turn,
             lambda answer, wall_s: venue.read_cancel(answer, order_ids, wall_s=wall_s),
             orders=len(slots),
+            intent=intent,
         )
         if isinstance(came, BatchTooLargeError):
             self._lane.shrink(came.most)
@@ -293,6 +302,18 @@ class Pull:
             (slot, self._judge(slot, came if isinstance(came, VenueError) else came[slot.order_id], len(slots), roll))
             for slot in slots
         )
+
+    async def _intend(self, turn: Turn, slots: Sequence[Slot]) -> int | None:
+        """Have it on disk that a cancel of these orders is to leave, before it may.
+
+        Raises:
+            UnrecordedError: it is not, and the run must not go on without; the turn is withdrawn.
+        """
+        try:
+            return await self._record.intends(turn.kind, slots)
+        except BaseException:  # a stop may come first, too
+            turn.withdrawn()
+            raise
 
     def _judge(self, slot: Slot, came: Verdict | VenueError, orders: int, roll: float) -> Step:
         """Write down what a cancel brought back for one order, and decide what follows."""
@@ -305,7 +326,7 @@ class Pull:
     async def _read(self, slot: Slot, turn: Turn) -> None:
         """Read one order, and do what that asks for."""
         slot.begin(anyio.current_time())
-        came = await read_order(self._sender, slot.order_id, turn)
+        came = await read_order(self._sender, slot.order_id, turn, place=slot.place)
         slot.hear_read(came)
         waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, anyio.current_time())
         retry, roll = self._retry, self._roll()
@@ -319,6 +340,8 @@ class Pull:
         while True:
             tries += 1
             meant = work.unsettled()
+            intent = await self._intend(turn, meant)
+            meant = [slot for slot in meant if not slot.is_settled]  # some may have been, by a read meanwhile
             now_s = anyio.current_time()
             for slot in meant:
                 slot.begin(now_s)
@@ -327,6 +350,7 @@ class Pull:
                 lambda wall_s: venue.mass_request(self._sender.account, self._scope, job.kind, wall_s=wall_s),
                 turn,
                 lambda answer, wall_s: venue.read_mass(answer, wall_s=wall_s),
+                intent=intent,
             )
             if turn.has_left:
                 work.mass_sent_s = now_s
@@ -378,10 +402,12 @@ class Pull:
         for slot, step in steps:
             if isinstance(step, Again | Read):
                 slot.reads_first = isinstance(step, Read)
+                slot.moved()
                 later.append((step.after_s, slot))
             elif isinstance(step, Split):
                 slot.split(step.most)
                 slot.reads_first = False
+                slot.moved()
                 later.append((0.0, slot))
             else:
                 if isinstance(step, Stop):
@@ -450,7 +476,14 @@ class Pull:
             lambda wall_s: venue.page_request(self._sender.account, self._scope, job.cursor, wall_s=wall_s),
             turn,
             lambda answer, wall_s: venue.read_page(answer, job.cursor, wall_s=wall_s),
+            about=job.cursor,
         )
+
+    def _tell_walk(self) -> None:
+        """Write down that another walk over the listing begins, if one does."""
+        if self._walks != self._work.walks:
+            self._walks = self._work.walks
+            self._record.walks(self._walks, self._work.taken_up_before or 0)
 
     def _tell(self, slot: Slot) -> None:
         if wants_debug():

@@ -19,6 +19,7 @@ from engine.core.request import Account, Scope
 from engine.errors import ClockError, CredentialError, ThrottledError, TransportError, VenueError
 from engine.log import wants_debug
 from engine.pacing import Lanes, Turn
+from engine.recording import AccountRecord
 from engine.secret import Mask, hide_in_error
 from engine.venues.base import HttpAnswer, HttpRequest, MassWord, Transport, Venue
 
@@ -84,6 +85,7 @@ class Sender:
         transport: What moves the bytes.
         grace_s: How long an answer on its way is waited for after a stop; None for calls that only read, and lose nothing.
         is_bounded: Whether a deadline ends the call.
+        record: Where it is written down.
 
     Attributes:
         requests: How many have left.
@@ -94,6 +96,7 @@ class Sender:
         weight: See `Caller`.
         began_s: When the call began.
         is_bounded: See `Caller`.
+        record: Where it is written down.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class Sender:
         *,
         grace_s: float | None,
         is_bounded: bool,
+        record: AccountRecord,
         log: Any,
     ) -> None:
         venue = route.venue
@@ -118,6 +122,7 @@ class Sender:
         self.weight = account.weight
         self.began_s = anyio.current_time()
         self.is_bounded = is_bounded
+        self.record = record
         self._health = route.lanes.health
         self._is_hurried = False
         self._clock = route.clock
@@ -135,6 +140,8 @@ class Sender:
         decode: Callable[[HttpAnswer, float], T],
         *,
         orders: int = 1,
+        intent: int | None = None,
+        about: Any = None,
         timeout_s: float | None = None,
         may_mend: bool = True,
     ) -> T | VenueError:
@@ -145,6 +152,8 @@ class Sender:
             turn: The turn that it was granted.
             decode: Makes sense of the answer, which came at this Unix time.
             orders: How many orders the request names.
+            intent: The entry that says what it is to do, where that was written down.
+            about: What it is about, for the record.
             timeout_s: Longest wait for the answer, if that is shorter than the venue's own.
             may_mend: Whether a refusal that a wrong clock explains makes us look at the venue's clock.
 
@@ -161,6 +170,7 @@ class Sender:
         except VenueError as error:
             came = error
         self._account_for(answer, came, turn)
+        self.record.heard(turn, came, intent=intent, about=about)
         if not self._is_hurried:  # what a stop has cut short says nothing of the venue
             self._health.hear(came, turn.kind, sent_s=turn.granted_s)
         if isinstance(came, ThrottledError):
@@ -268,7 +278,8 @@ class Sender:
         finally:
             self._shelters.discard(shelter)
             self.requests += turn.has_left
-            self.wire_s += turn.end(is_answered=answer is not None)
+            turn.end(is_answered=answer is not None)
+            self.wire_s += turn.wire_s
         if answer is None:
             raise TransportError(f"no answer within {timeout_s:g} s, or before the stop", sent=turn.has_left, code="timeout")
         for mask in self._masks(request):

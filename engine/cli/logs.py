@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.text import Text
 
-from engine.cli.output import plain, stderr_console
+from engine.cli.output import stderr_console
+from engine.core.plain import plain
 
 LEVELS = ("debug", "info", "warning", "error")
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Mapping
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -14,15 +12,14 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from engine.core.plain import plain
+
 CLEAN = 0
 AT_RISK = 1
 UNUSABLE = 2
 
 LONGEST_ID = 20
 """Longest id of a market or an asset that is shown whole: Opinion's are numbers, Polymarket's have 66 and 78 characters."""
-
-DEEPEST = 50
-"""Levels of a venue's answer that a JSON document repeats; what lies deeper is hostile, not information. A guess."""
 
 
 class _Console(Console):
@@ -84,16 +81,3 @@ def print_json(document: Mapping[str, Any], *, indent: int | None = 2) -> None:
     """Print the document, in ASCII, as the one thing on stdout."""
     click.echo(json.dumps(plain(document), indent=indent, allow_nan=False))
     sys.stdout.flush()
-
-
-def plain(value: Any, *, depth: int = 0) -> Any:
-    """The value as JSON can hold it: decimals and what is no finite number as text, nothing deeper than a person would read."""
-    if depth > DEEPEST:
-        return "…"
-    if isinstance(value, Mapping):
-        return {str(key): plain(item, depth=depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item, depth=depth + 1) for item in value]
-    if isinstance(value, Decimal) or (isinstance(value, float) and not math.isfinite(value)):
-        return str(value)
-    return value

@@ -15,7 +15,8 @@ from typing import TextIO
 
 import click
 
-from engine.cli.output import AT_RISK, CLEAN, clean, plain
+from engine.cli.output import AT_RISK, CLEAN, clean
+from engine.core.plain import plain
 from engine.core.report import RunReport
 from engine.core.table import COLUMNS, rows_of
 from engine.errors import ConfigError

@@ -58,6 +58,8 @@ def report_from_dict(document: object) -> RunReport:
         stop=fields.maybe("stop", _text),
         outages=tuple(_outage(each) for each in fields.each("outages")),
         elapsed_s=fields.of("elapsed_s", _number),
+        # Documents that were written before there were journals do not have these.
+        **{name: fields.maybe(name, _text) for name in ("reason", "requested_by", "unrecorded") if name in fields},
     )
     _check_sums(fields, report)
     return report

@@ -19,3 +19,10 @@ def oldest(order: OpenOrder) -> int | None:
 
 
 PRIORITIES: Mapping[str, Callable[[OpenOrder], Decimal | int | None]] = {"largest": largest, "oldest": oldest}
+
+
+def name_of(rank: Callable[[OpenOrder], object] | None) -> str | None:
+    """The name of a ready-made rank; `custom` for any other, and None where there is none."""
+    if rank is None:
+        return None
+    return next((name for name, ready in PRIORITIES.items() if ready is rank), "custom")

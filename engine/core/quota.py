@@ -401,6 +401,11 @@ class SendLog:
         soonest_s = sent[0].left_s + self._span_s  # by then its answer may have told more
         return soonest_s if soonest_s > now_s else self._counted_s(sent[0], now_s) + self._span_s
 
+    @property
+    def span_s(self) -> float:
+        """For how long a request counts at the most."""
+        return self._span_s + self._window.jitter_s
+
     def is_empty(self, now_s: float) -> bool:
         """Whether nothing counts any more."""
         self.free_at(now_s)

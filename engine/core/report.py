@@ -30,6 +30,9 @@ class RunReport:
         stop: What ended the run early, in words, or None.
         outages: Times in which a venue was down for all, in the order in which they began.
         elapsed_s: Seconds from the call to this report.
+        reason: Why it was asked for, in the caller's words or the trade's, or None.
+        requested_by: Who or what asked, or None.
+        unrecorded: Why the journal does not hold the whole run, or None: it does, or none was asked for.
     """
 
     run_id: str
@@ -38,6 +41,9 @@ class RunReport:
     stop: str | None = None
     outages: tuple[Outage, ...] = ()
     elapsed_s: float = 0.0
+    reason: str | None = None
+    requested_by: str | None = None
+    unrecorded: str | None = None
 
     @classmethod
     def from_dict(cls, document: object) -> RunReport:
@@ -150,7 +156,7 @@ class RunReport:
     @property
     def troubles(self) -> tuple[Trouble, ...]:
         """What went wrong, each thing once."""
-        return troubles_of(list(self.accounts.values()), self.outages, self.stop)
+        return troubles_of(list(self.accounts.values()), self.outages, self.stop, self.unrecorded)
 
     @property
     def left(self) -> dict[Belongs, int]:
@@ -178,7 +184,10 @@ class RunReport:
             "schema": SCHEMA,
             "run_id": self.run_id,
             "started_at": self.started_at,
+            "reason": self.reason,
+            "requested_by": self.requested_by,
             "stop": self.stop,
+            "unrecorded": self.unrecorded,
             "total_orders": self.total,
             "cancelled": self.cancelled,
             "failed": self.failed,

@@ -6,13 +6,33 @@ something (or nothing) came back, `settle` when that decides its fate. Whatever 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from engine.core.order import OpenOrder
 from engine.core.outcome import OrderResult, Outcome, Verdict, Word
 from engine.errors import ThrottledError, TransportError, VenueError, WireError
+
+
+class Witness(Protocol):
+    """Who is told what becomes of the orders of one account, at once and in its order."""
+
+    def placed(self, place: int, slot: Slot) -> None:
+        """This place of the input is the slot's; a slot may have several."""
+        ...
+
+    def shown(self, slot: Slot) -> None:
+        """A listing has shown an order that was known by its id alone."""
+        ...
+
+    def settled(self, slot: Slot) -> None:
+        """Its fate is written, or will not be any more."""
+        ...
+
+    def moved(self, slot: Slot) -> None:
+        """What is known of it has changed, and its fate is not settled."""
+        ...
 
 
 class Slot:
@@ -37,7 +57,7 @@ class Slot:
         began_s: When the work on it began in this sweep, or None.
         pending_since_s: Since when the venue has called it alive and not yet to be cancelled, without a break; or None.
         place: Its first place in the input.
-        watch: Told the place whenever the fate is written, or None.
+        witness: Told what becomes of it, or None.
     """
 
     __slots__ = (
@@ -66,16 +86,14 @@ class Slot:
         "tries",
         "walk",
         "was_closed",
-        "watch",
+        "witness",
     )
 
-    def __init__(
-        self, order_id: str, order: OpenOrder | None = None, *, place: int = 0, watch: Callable[[int], None] | None = None
-    ) -> None:
+    def __init__(self, order_id: str, order: OpenOrder | None = None, *, place: int = 0, witness: Witness | None = None) -> None:
         self.order_id = order_id
         self.order = order
         self.place = place
-        self.watch = watch
+        self.witness = witness
         self.outcome = Outcome.NOT_SENT
         self.is_settled = False
         self.attempts = 0
@@ -164,6 +182,7 @@ class Slot:
         self.attempts, self.sent_s, self.is_refused = 1, sent_s, True
         self._say("still_open", "a mass cancel was sent, and the order was listed as open afterwards", None)
         self.outcome = self.worst
+        self.moved()
 
     def split(self, most: int) -> None:
         """The venue refused a request for what else it named: that is no try, and the next one names at most so many orders."""
@@ -194,8 +213,8 @@ class Slot:
             self.code = self.error = None
         elif self.outcome is Outcome.NOT_FOUND:
             self.error = _WORDS[Outcome.NOT_FOUND]
-        if self.watch is not None:
-            self.watch(self.place)
+        if self.witness is not None:
+            self.witness.settled(self)
 
     def reopen(self, *, tries: int, is_listed: bool) -> None:
         """Take a settled order up again, as if so many tries had been made in this sweep.
@@ -215,6 +234,19 @@ class Slot:
         self.reads = 0
         self.began_s = None
         self.is_settled = False
+        self.moved()
+
+    def show(self, order: OpenOrder) -> None:
+        """A listing shows the order."""
+        if self.order is None:
+            self.order = order
+            if self.witness is not None:
+                self.witness.shown(self)
+
+    def moved(self) -> None:
+        """Tell who wants to know that there is more to know of it than before."""
+        if self.witness is not None:
+            self.witness.moved(self)
 
     @property
     def worst(self) -> Outcome:
@@ -276,13 +308,13 @@ class Slots:
 
     Args:
         order_ids: The input, where there is one.
-        watch: Told the place of an order whenever its fate is written, or None.
+        witness: Told what becomes of the orders, or None.
     """
 
-    def __init__(self, order_ids: Iterable[str] = (), *, watch: Callable[[int], None] | None = None) -> None:
+    def __init__(self, order_ids: Iterable[str] = (), *, witness: Witness | None = None) -> None:
         self._slots: dict[str, Slot] = {}
         self._places: list[Slot] = []
-        self._watch = watch
+        self._witness = witness
         for order_id in order_ids:
             self.place(order_id)
 
@@ -294,9 +326,15 @@ class Slots:
         """Give the next place to this order; the same id gets the same slot."""
         slot = self._slots.get(order_id)
         if slot is None:
-            slot = self._slots[order_id] = Slot(order_id, order, place=len(self._places), watch=self._watch)
+            slot = self._slots[order_id] = Slot(order_id, order, place=len(self._places), witness=self._witness)
         self._places.append(slot)
+        if self._witness is not None:
+            self._witness.placed(len(self._places) - 1, slot)
         return slot
+
+    def at(self, place: int) -> Slot:
+        """The slot of this place of the input."""
+        return self._places[place]
 
     def get(self, order_id: str) -> Slot | None:
         """The slot of this order, if it has one."""
@@ -316,12 +354,29 @@ class Slots:
             tally.at_risk += slot.outcome.may_be_live
         return tally
 
+    def go_on(self, start_s: float, witness: Witness | None) -> list[Slot]:
+        """Go on with orders of an earlier life of the run, whose times count from its beginning, which was at `start_s`.
+
+        Returns:
+            Those that may be live, to be worked on: what may have been sent is read first.
+        """
+        self._witness = witness
+        live = []
+        for slot in self:
+            slot.witness = witness
+            slot.sent_s = None if slot.sent_s is None else slot.sent_s + start_s
+            slot.settled_s = None if slot.settled_s is None else slot.settled_s + start_s
+            if slot.outcome.may_be_live and not slot.is_barred:
+                slot.is_settled, slot.tries, slot.reads_first = False, 0, slot.attempts > 0
+                live.append(slot)
+        return live
+
     def tell_open(self) -> None:
-        """Tell who watches of every order whose fate is not settled: it will not be any more."""
-        if self._watch is not None:
+        """Tell who wants to know of every order whose fate is not settled: it will not be any more."""
+        if self._witness is not None:
             for slot in self:
                 if not slot.is_settled:
-                    self._watch(slot.place)
+                    self._witness.settled(slot)
 
     def result(self, place: int, account: str, *, start_s: float, stop: str | None = None) -> OrderResult:
         """The result for one place."""

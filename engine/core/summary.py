@@ -25,6 +25,8 @@ class Fault(StrEnum):
     """The venue refused its requests for their pace, too often in a row."""
     UNREACHABLE = "unreachable"
     """The venue gave no usable answer, for too long."""
+    JOURNAL = "journal"
+    """The run could not be recorded any more, and was not to go on without that."""
     INTERNAL = "internal"
     """A mistake in the engine."""
 

@@ -22,6 +22,7 @@ URGENCY = (
     "outage",
     "credentials",
     "internal",
+    "journal",
     "unreachable",
     "fault",
     "pace",
@@ -38,7 +39,7 @@ class Trouble:
     """One thing that went wrong.
 
     Attributes:
-        kind: What, in one word: a `Fault`, or one of storm, outage, fault, listing, unverified, uncounted, stop.
+        kind: What, in one word: a `Fault`, or one of storm, outage, fault, listing, unverified, uncounted, journal, stop.
         text: The same in a sentence.
         venue: Where; None where it is the run's.
         accounts: Names of all accounts that it concerns, in input order.
@@ -54,13 +55,17 @@ class Trouble:
         return {"kind": self.kind, "text": self.text, "venue": self.venue, "accounts": list(self.accounts)}
 
 
-def troubles_of(summaries: Sequence[CancelSummary], outages: Sequence[Outage], stop: str | None) -> tuple[Trouble, ...]:
+def troubles_of(
+    summaries: Sequence[CancelSummary], outages: Sequence[Outage], stop: str | None, unrecorded: str | None = None
+) -> tuple[Trouble, ...]:
     """Everything that went wrong, each once: in the order of `URGENCY`, and of one kind what concerns most accounts first.
 
     What needs nobody any more stands last: that the run was stopped, and outages that are over.
     """
     away = [_of_outage(outage, summaries, outages) for outage in outages]
     found = [trouble for trouble, outage in zip(away, outages, strict=True) if outage.ended_s is None]
+    if unrecorded is not None:
+        found.append(Trouble(kind="journal", text=f"The journal does not hold the whole run: {unrecorded}."))
     for venue in dict.fromkeys(summary.venue for summary in summaries):
         mine = [summary for summary in summaries if summary.venue == venue]
         found += _of_faults(venue, mine, outages)

@@ -94,7 +94,7 @@ class Drain:
         cursor_at: Cursor of the page that holds the row at a position, or None where the venue cannot be asked by position.
         ahead: Orders to hold ready before reading a further page.
         retry: How often an order may be taken up again, and with how many tries.
-        known: Slots to work on before the first page is read.
+        known: Slots to work on before the first page is read, by a cancel or, where they say so, by a read first.
         proves: Whether to list the orders at all where none of the known ones is missing.
         mass: Chooses a mass cancel for so many orders, None standing for a number not known yet; gives None where cancels by id
             are better.
@@ -115,6 +115,8 @@ class Drain:
         mass_sent_s: When the last mass cancel left, or None.
         is_uncounted: Whether a mass cancel may have cancelled orders that nobody has named.
         has_listed: Whether all orders were listed before the first cancel.
+        walks: How many walks over the listing have begun.
+        taken_up_before: Orders taken up again in the last walk that took any, or None.
     """
 
     def __init__(
@@ -169,14 +171,15 @@ class Drain:
         self._has_begun = False
         self._fullest_page = 0
         self._seen_before: set[str] | None = None
-        self._walks = 0
+        self.walks = 0
         self._taken_up = 0
-        self._taken_up_before: int | None = None
+        self.taken_up_before: int | None = None
         self._fruitless = 0
         self._has_taken = False
         self._begin_walk()
-        self._queue.extend(known)
-        if self._queue:
+        for slot in known:
+            (self._reads if slot.reads_first else self._queue).append(slot)
+        if self._queue or self._reads:
             self._is_collecting = False
             self._work_off()
         elif not self._is_collecting and self._wants_mass(None):
@@ -259,7 +262,7 @@ class Drain:
             return None
         if slot.is_settled:
             self._reopen(slot, is_listed=False)  # it was given up in doubt, and here is a word on it
-        slot.walk = self._walks
+        slot.walk = self.walks
         self._in_hand += 1
         return slot
 
@@ -313,10 +316,10 @@ class Drain:
 
     def _begin_walk(self) -> None:
         if self._taken_up:
-            is_fruitless = self._taken_up_before is not None and self._taken_up >= self._taken_up_before
+            is_fruitless = self.taken_up_before is not None and self._taken_up >= self.taken_up_before
             self._fruitless = self._fruitless + 1 if is_fruitless else 0
-            self._taken_up_before, self._taken_up = self._taken_up, 0
-        self._walks += 1
+            self.taken_up_before, self._taken_up = self._taken_up, 0
+        self.walks += 1
         self._walk = Walk(self._first)
         self._is_proving = True
         self._has_taken = False
@@ -437,7 +440,7 @@ class Drain:
             if slot is None:
                 self._staying += 1
             else:
-                slot.walk = self._walks
+                slot.walk = self.walks
                 self._queue.append(slot)
                 queued += 1
         return queued
@@ -448,8 +451,8 @@ class Drain:
             return None
         slot = self._slots.get(order.order_id)
         if slot is not None:
-            slot.order = slot.order or order
-            return self._take_up(slot) if slot.walk < self._walks else None
+            slot.show(order)
+            return self._take_up(slot) if slot.walk < self.walks else None
         belongs = self._belongs(order)
         if belongs is not Belongs.IN:
             self.left[order.order_id] = belongs
@@ -536,7 +539,7 @@ class Drain:
         """Orders that may be live by our books and are not listed: to be read once more."""
         found = []
         for slot in self._slots:
-            slot.walk = self._walks
+            slot.walk = self.walks
             if slot.is_barred:
                 continue
             if slot.outcome.may_be_live and slot.order_id not in self._walk.seen and slot.sweeps < self._retry.sweeps:

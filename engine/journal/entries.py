@@ -1,10 +1,10 @@
 """What a journal holds: entries, their kinds, and what each says. Pure; the one place that knows the form of a record.
 
-A run is a sequence of entries, numbered from 0 without a gap. Each has a kind, the milliseconds since the run began, the number of
-the account it is about (0 for the run itself, accounts from 1), and a body in JSON. Nothing that was written is ever changed.
+A run is a sequence of entries, numbered from 0 without a gap. Each has a kind, the milliseconds since the run began, the number
+of the account it is about (0 for the run itself, accounts from 1), and a body in JSON. Nothing that was written is ever changed.
 
-A text that comes often (a market's id, a venue's answer) stands once, in an entry of its own kind, and a number in its place means
-the n-th of them, from 0. Where the last values of a body are null, they are left out.
+A text that comes often (a market's id, a venue's answer) stands once, in an entry of its own kind, and a number in its place
+means the n-th of them, from 0. Where the last values of a body are null, they are left out.
 
 | kind | about | body |
 | --- | --- | --- |
@@ -21,6 +21,7 @@ the n-th of them, from 0. Where the last values of a body are null, they are lef
 | `answer` | account | number of the intent's entry, whether it left, ms on the wire, ms waited for limits, failure, facts |
 | `request` | account | the same for a request that cancels nothing: kind, whether it left, both times, failure, facts |
 | `fate` | account | place, outcome, flags, attempts, ms when first sent, ms when settled, code, error, result, sweeps |
+| `fault` | account | one of a few words, and the same for people: nothing more is sent for the account |
 | `walk` | account | number of a walk over the listing that begins, orders taken up again in the one before |
 | `summary` | account | its part is over, or was stopped: an object |
 
@@ -51,6 +52,7 @@ INTENT = "intent"
 ANSWER = "answer"
 REQUEST = "request"
 FATE = "fate"
+FAULT = "fault"
 WALK = "walk"
 SUMMARY = "summary"
 

@@ -72,7 +72,7 @@ class RunRow(NamedTuple):
 
 
 class Store(Protocol):
-    """A database that holds records. Used by one thread at a time; every method may wait for a disk, and may raise `StoreError`."""
+    """A database that holds records, used by one thread at a time. Every method may wait for a disk and raise `StoreError`."""
 
     salt: str
     """Random text of this store, made when it was made: seals begin with it, and fingerprints of keys are salted with it."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine import CancelSummary, ConfigError, OpenOrder, OrderResult, Outcome, RunReport, Side
-from engine.cli.output import DEEPEST
 from engine.cli.report_files import ReportFiles
+from engine.core.plain import DEEPEST
 from engine.core.table import COLUMNS, rows_of
 
 

@@ -10,9 +10,10 @@ from rich.console import Console
 from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunReport, Scope, Side, largest, oldest
 from engine.cli import _explain
 from engine.cli.comparison import Rate, compare, joined
-from engine.cli.output import clean, plain
+from engine.cli.output import clean
 from engine.cli.tables import STOPPED, print_orders, print_plan, print_report
 from engine.cli.verdicts import say_ids, say_plan, say_run
+from engine.core.plain import plain
 from engine.core.plan import AccountPlan, Tactic
 from engine.core.quota import Kind
 from engine.core.request import Belongs

@@ -1,0 +1,342 @@
+"""Write down what a run does, as it does it: what was found, what is intended before it may leave, what came back, each fate.
+
+Rules of a record:
+
+1. The intent of a cancel is on disk before the cancel may leave. Nothing else is waited for: what is lost with a process that
+   dies is read from the venue again.
+2. What one turn of the event loop writes down is kept together or not at all, so that an answer never stands there without the
+   fates that follow from it.
+3. A run that cannot be recorded any more goes on without a record, and says so, unless it was asked to stop then. One that
+   another process has taken over always stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import anyio
+
+from engine.core.listing import Page
+from engine.core.outcome import Verdict
+from engine.core.quota import Kind
+from engine.core.report import RunReport
+from engine.core.slots import Slot, Witness
+from engine.core.summary import CancelSummary, Fault
+from engine.errors import VenueError
+from engine.journal.bodies import Texts, fate_body, ms, order_body, summary_body, trimmed
+from engine.journal.entries import (
+    ACCOUNT,
+    AGAIN,
+    ANSWER,
+    END,
+    FATE,
+    FAULT,
+    FOUND,
+    INTENT,
+    NO_ACCOUNT,
+    PLAN,
+    REQUEST,
+    RESUMED,
+    RUN,
+    SHOWN,
+    SUMMARY,
+    TEXT,
+    WALK,
+    Entry,
+)
+from engine.journal.journal import Journal
+from engine.journal.writing import RunWriter
+from engine.pacing import Turn
+from engine.venues.base import MassWord
+
+MOST_WORDS = 500
+"""Most characters of a failure in a record. A guess: the whole of it stands with the orders that it hit."""
+
+
+class UnrecordedError(Exception):
+    """A cancel must not be sent, because it could not be written down."""
+
+
+class AccountRecord(Witness, Protocol):
+    """What is written down of one account."""
+
+    def plans(self, plan: Mapping[str, Any]) -> None:
+        """How its orders are to be cancelled."""
+        ...
+
+    async def intends(self, kind: Kind, slots: Sequence[Slot]) -> int | None:
+        """A cancel of these orders is to leave; returns once that is on disk, with the number of the entry.
+
+        Raises:
+            UnrecordedError: it is not on disk, and the run must not go on without.
+        """
+        ...
+
+    def heard(self, turn: Turn, came: object, *, intent: int | None, about: Any) -> None:
+        """A request is over, and this came of it."""
+        ...
+
+    def walks(self, number: int, taken_up: int) -> None:
+        """A walk over the listing begins."""
+        ...
+
+    def stops(self, words: str, code: Fault) -> None:
+        """Nothing more is sent for the account."""
+        ...
+
+    def ends(self, summary: CancelSummary, stop: str | None) -> None:
+        """Its part is over."""
+        ...
+
+
+class Unrecorded:
+    """Nothing is written down; what settles is told on where anybody wants to know.
+
+    Args:
+        note: Told the place of an order whenever its fate is written, or None.
+    """
+
+    def __init__(self, note: Callable[[int], None] | None = None) -> None:
+        self._note = note
+
+    def placed(self, place: int, slot: Slot) -> None:
+        """See `Witness`."""
+
+    def shown(self, slot: Slot) -> None:
+        """See `Witness`."""
+
+    def settled(self, slot: Slot) -> None:
+        """See `Witness`."""
+        if self._note is not None:
+            self._note(slot.place)
+
+    def moved(self, slot: Slot) -> None:
+        """See `Witness`."""
+
+    def plans(self, plan: Mapping[str, Any]) -> None:
+        """See `AccountRecord`."""
+
+    async def intends(self, kind: Kind, slots: Sequence[Slot]) -> int | None:
+        """See `AccountRecord`."""
+
+    def heard(self, turn: Turn, came: object, *, intent: int | None, about: Any) -> None:
+        """See `AccountRecord`."""
+
+    def walks(self, number: int, taken_up: int) -> None:
+        """See `AccountRecord`."""
+
+    def stops(self, words: str, code: Fault) -> None:
+        """See `AccountRecord`."""
+
+    def ends(self, summary: CancelSummary, stop: str | None) -> None:
+        """See `AccountRecord`."""
+
+
+class RunRecorder:
+    """The record of one run while it is under way.
+
+    Args:
+        journal: Where it is kept.
+        run_id: Names the run.
+        start_s: When the run began, by the loop's clock; that may have been in an earlier life of it.
+        log: Where events go.
+        writer: The way to its record, where it goes on with one; else it is made by `open`.
+        texts: Texts that the record has already.
+
+    Attributes:
+        run_id: Names the run.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        run_id: str,
+        *,
+        start_s: float,
+        log: Any,
+        writer: RunWriter | None = None,
+        texts: Iterable[str] = (),
+    ) -> None:
+        self.run_id = run_id
+        self.start_s = start_s
+        self.texts = Texts(lambda text: self.note(TEXT, NO_ACCOUNT, text))
+        for text in texts:
+            self.texts.add(text)
+        self._journal = journal
+        self._log = log
+        self._writer = writer
+        self._seq = 0 if writer is None else writer.seq
+        self._entries: list[Entry] = []
+        self._is_due = False
+        self._is_lost = False
+        self._numbers: dict[str, int] = {}
+
+    @property
+    def lost(self) -> str | None:
+        """Why the record does not hold the whole run, or None."""
+        return None if self._writer is None else self._writer.lost
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether nothing more may be sent, because it could not be written down."""
+        return self._writer is not None and self._writer.lost is not None and self._stops_without
+
+    @property
+    def _stops_without(self) -> bool:
+        return self._journal.if_lost == "stop" or (self._writer is not None and self._writer.is_fenced)
+
+    def knows(self, numbers: Mapping[str, int]) -> None:
+        """Accounts, by name, that the record has already."""
+        self._numbers.update(numbers)
+
+    def of(self, name: str, note: Callable[[int], None] | None) -> AccountRecord:
+        """The record of one account."""
+        return _Recorded(self, self._numbers[name], note)
+
+    def begins(self, header: Mapping[str, Any]) -> None:
+        """The run begins."""
+        self.note(RUN, NO_ACCOUNT, header)
+
+    def resumes(self, life: Mapping[str, Any]) -> None:
+        """Another life of the run begins."""
+        self.note(RESUMED, NO_ACCOUNT, life)
+
+    def adds(self, name: str, venue: str, fingerprint: str) -> None:
+        """An account is part of the run."""
+        self._numbers[name] = len(self._numbers) + 1
+        self.note(ACCOUNT, self._numbers[name], [name, venue, fingerprint])
+
+    async def open(self, began_ms: int) -> None:
+        """Make the record; from here on, it is kept.
+
+        Raises:
+            JournalError: it cannot be made.
+        """
+        if self._writer is None:
+            self._writer = await self._journal.begin(self.run_id, began_ms)
+        if not await self.commit():
+            self.mourn()
+
+    def note(self, kind: str, account: int, body: Any) -> int:
+        """Write something down; give back the number of its entry."""
+        seq, self._seq = self._seq, self._seq + 1
+        at_ms = round(max(0.0, anyio.current_time() - self.start_s) * 1000)
+        self._entries.append(Entry(seq, at_ms, kind, account, body))
+        if not self._is_due and self._writer is not None:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._put)
+        return seq
+
+    def _put(self) -> None:
+        self._is_due = False
+        if self._writer is not None and self._entries:
+            entries, self._entries = self._entries, []
+            self._writer.put(entries)
+
+    async def commit(self) -> bool:
+        """Wait until everything so far is on disk; False if it will not be."""
+        if self._writer is None:
+            raise AssertionError("a record is opened before it is kept")
+        entries, self._entries = self._entries, []
+        return await self._writer.commit(entries)
+
+    def mourn(self) -> None:
+        """The record is lost: say so, once, as loudly as a log can."""
+        if not self._is_lost and self.lost is not None:
+            self._is_lost = True
+            self._log.error("the journal is lost", why=self.lost, goes_on=not self.must_stop, journal=self._journal.where)
+
+    async def end(self, report: RunReport) -> None:
+        """The run is over, for now; returns once its record is on disk, or is lost."""
+        if self._writer is None:
+            return
+        body = {
+            "stop": report.stop,
+            "elapsed_ms": ms(report.elapsed_s),
+            "outages": [outage.to_dict() for outage in report.outages],
+            "unrecorded": self.lost,
+        }
+        self.note(END, NO_ACCOUNT, body)
+        entries, self._entries = self._entries, []
+        with anyio.CancelScope(shield=True):
+            if not await self._writer.end(entries):
+                self.mourn()
+
+
+class _Recorded:
+    """One account's part of a record; see `AccountRecord`."""
+
+    def __init__(self, run: RunRecorder, number: int, note: Callable[[int], None] | None) -> None:
+        self._run = run
+        self._number = number
+        self._note = note
+        self._times: dict[int, int] = {}
+
+    def placed(self, place: int, slot: Slot) -> None:
+        if place != slot.place:
+            times = self._times[slot.place] = self._times.get(slot.place, 1) + 1
+            self._run.note(AGAIN, self._number, [place, slot.place, times])
+            return
+        order = [] if slot.order is None else order_body(slot.order, self._run.texts)
+        self._run.note(FOUND, self._number, trimmed([place, slot.order_id, *order]))
+
+    def shown(self, slot: Slot) -> None:
+        if slot.order is not None:
+            self._run.note(SHOWN, self._number, trimmed([slot.place, *order_body(slot.order, self._run.texts)]))
+
+    def settled(self, slot: Slot) -> None:
+        self.moved(slot)
+        if self._note is not None:
+            self._note(slot.place)
+
+    def moved(self, slot: Slot) -> None:
+        self._run.note(FATE, self._number, fate_body(slot, self._run.start_s, self._run.texts))
+
+    def plans(self, plan: Mapping[str, Any]) -> None:
+        self._run.note(PLAN, self._number, plan)
+
+    async def intends(self, kind: Kind, slots: Sequence[Slot]) -> int | None:
+        if self._run.lost is None:
+            intent = self._run.note(INTENT, self._number, [kind.value, [slot.place for slot in slots]])
+            if await self._run.commit():
+                return intent
+        self._run.mourn()
+        if self._run.must_stop:
+            raise UnrecordedError(self._run.lost)
+        return None
+
+    def heard(self, turn: Turn, came: object, *, intent: int | None, about: Any) -> None:
+        facts = _facts_of(came, about)
+        over = [int(turn.has_left), ms(turn.wire_s), ms(turn.waited_s), _failure_of(came), facts]
+        if intent is not None:
+            self._run.note(ANSWER, self._number, trimmed([intent, *over]))
+        elif not turn.kind.is_cancel:
+            self._run.note(REQUEST, self._number, trimmed([turn.kind.value, *over]))
+
+    def walks(self, number: int, taken_up: int) -> None:
+        self._run.note(WALK, self._number, [number, taken_up])
+
+    def stops(self, words: str, code: Fault) -> None:
+        self._run.note(FAULT, self._number, [code.value, words])
+
+    def ends(self, summary: CancelSummary, stop: str | None) -> None:
+        self._run.note(SUMMARY, self._number, summary_body(summary, stop))
+
+
+def _failure_of(came: object) -> list[Any] | None:
+    if not isinstance(came, VenueError):
+        return None
+    return [type(came).__name__, came.code, str(came)[:MOST_WORDS]]
+
+
+def _facts_of(came: object, about: Any) -> Any:
+    """What an answer comes to, in short: the fates that follow from it stand on their own."""
+    if isinstance(came, Page):
+        return [about, came.rows, came.total]
+    if isinstance(came, MassWord):
+        return [len(came.orders), came.is_whole]
+    if isinstance(came, Verdict):
+        return [about, came.word.value]
+    return None if about is None else [about]

@@ -18,6 +18,7 @@ class Mortal(MemoryTransport):
     is_dead = False
 
     async def send(self, request, *, on_sent):
+        """See `MemoryTransport`."""
         if self.is_dead:
             raise TransportError("the process is dead", sent=False)
         return await super().send(request, on_sent=on_sent)

@@ -123,6 +123,11 @@ class PostgresStore(Tables):
             self._connection.close()
             raise
 
+    @property
+    def where(self) -> str:
+        """See `Store`."""
+        return self._where
+
     def _opened(self) -> str:
         found = {
             name

@@ -62,6 +62,11 @@ class UnrecordedError(Exception):
 class AccountRecord(Witness, Protocol):
     """What is written down of one account."""
 
+    @property
+    def lost(self) -> str | None:
+        """Why it is not all on record, or None."""
+        ...
+
     def plans(self, plan: Mapping[str, Any]) -> None:
         """How its orders are to be cancelled."""
         ...
@@ -97,6 +102,8 @@ class Unrecorded:
     Args:
         note: Told the place of an order whenever its fate is written, or None.
     """
+
+    lost: str | None = None
 
     def __init__(self, note: Callable[[int], None] | None = None) -> None:
         self._note = note
@@ -273,6 +280,10 @@ class _Recorded:
         self._number = number
         self._note = note
         self._times: dict[int, int] = {}
+
+    @property
+    def lost(self) -> str | None:
+        return self._run.lost
 
     def placed(self, place: int, slot: Slot) -> None:
         if place != slot.place:

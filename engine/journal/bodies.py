@@ -212,6 +212,7 @@ def summary_body(summary: CancelSummary, stop: str | None) -> dict[str, Any]:
         "waited_ms": ms(summary.waited_s),
         "wire_ms": ms(summary.wire_s),
         "elapsed_ms": ms(summary.elapsed_s),
+        "unrecorded": summary.unrecorded,
     }
 
 
@@ -230,6 +231,7 @@ def summary_fields(body: Mapping[str, Any]) -> dict[str, Any]:
         "waited_s": body["waited_ms"] / 1000,
         "wire_s": body["wire_ms"] / 1000,
         "elapsed_s": body["elapsed_ms"] / 1000,
+        "unrecorded": body["unrecorded"],
     }
 
 

@@ -47,6 +47,7 @@ WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
 """.encode()
 """What every connection begins with. A commit waits for the disk, and for as many copies as the server has set."""
 
+_ODD = re.compile(r"[@?#%\s\x00-\x1f]")
 _PORTS = re.compile(r"(\d{1,5}(,\d{1,5})*)?")
 
 _WHAT_TO_DO = {
@@ -273,19 +274,27 @@ def _driver() -> Any:
     return psycopg
 
 
-def _read(url: Secret, driver: Any) -> tuple[dict[str, object], Mask, str]:
-    """How to connect beside what the URL says, what must not be shown, and the database in words.
+def _vetted(url: Secret, driver: Any) -> dict[str, Secret]:
+    """The parts of a URL.
 
-    A URL that was written wrongly is read wrongly: a password with a `/` or an `@` in it may end up in any part. So no part is
+    One that was written wrongly is read wrongly: a password with a `/` or an `@` in it may end up in any part. So no part is
     shown before all are as they should be.
     """
     parts = _parts(url, driver)
-    hosts, port, name = (parts.get(part, Secret("")) for part in ("host", "port", "dbname"))
-    if not parts or any("@" in part.reveal() for part in (hosts, port, name)) or not _PORTS.fullmatch(port.reveal()):
+    names = [parts[part] for part in ("user", "host", "dbname") if part in parts]
+    port = parts.get("port", Secret(""))
+    if not parts or any(_ODD.search(name.reveal()) for name in names) or not _PORTS.fullmatch(port.reveal()):
         raise StoreError(
             "the URL of the database cannot be read: it is postgresql://user:password@host:port/database, with every special "
             "sign of the password as %40 and the like"
         )
+    return parts
+
+
+def _read(url: Secret, driver: Any) -> tuple[dict[str, object], Mask, str]:
+    """How to connect beside what the URL says, what must not be shown, and the database in words."""
+    parts = _vetted(url, driver)
+    hosts, name = (parts.get(part, Secret("")) for part in ("host", "dbname"))
     options: dict[str, object] = {
         "connect_timeout": CONNECT_S,
         "tcp_user_timeout": SILENCE_S * 1000,

@@ -70,7 +70,9 @@ class Server:
         words = self.folder / "password"
         words.write_text(self.password)
         words.chmod(0o644)
-        made = self._run("initdb", "-D", str(self._data), "-U", self.user, f"--pwfile={words}", "-A", "scram-sha-256", "-E", "UTF8", "-N")
+        made = self._run(
+            "initdb", "-D", str(self._data), "-U", self.user, f"--pwfile={words}", "-A", "scram-sha-256", "-E", "UTF8", "-N"
+        )
         if made.wait(2 * START_S) != 0:
             pytest.skip(f"initdb failed: {(self.folder / 'log').read_text()[-300:]}")
 

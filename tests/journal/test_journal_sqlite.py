@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -183,13 +183,16 @@ def test_an_empty_file_becomes_a_journal(tmp_path):
         assert [] == verify(store, whole(store))
 
 
+SAME_NAMES = "CREATE TABLE run (a); CREATE TABLE entry (a); CREATE TABLE fate (a); CREATE TABLE account (a);"
+
+
 @pytest.mark.parametrize(
     "statement",
     [
         "CREATE TABLE customers (name)",
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT)",
-        "CREATE TABLE meta (key, value); CREATE TABLE run (a); CREATE TABLE entry (a); CREATE TABLE fate (a); CREATE TABLE account (a)",
-        "CREATE TABLE meta (name, value); CREATE TABLE run (a); CREATE TABLE entry (a); CREATE TABLE fate (a); CREATE TABLE account (a)",
+        f"{SAME_NAMES} CREATE TABLE meta (key, value)",
+        f"{SAME_NAMES} CREATE TABLE meta (name, value)",
         "CREATE VIEW meta AS SELECT 1",
     ],
     ids=["others", "one of the same name", "all of the same names", "the same, blank", "a view"],
@@ -239,7 +242,7 @@ def test_a_file_that_was_cut_off_is_damaged(tmp_path, kept):
 
 
 def test_damaged_pages_are_found(tmp_path):
-    """Where pages in the middle are overwritten, reading says so in one sentence, `problems` and `verify` tell what is damaged."""
+    """Where pages are overwritten, reading says so in one sentence, and `problems` and `verify` tell what is damaged."""
     path = tmp_path / "a.db"
     with closing(SqliteStore(path)) as store:
         pen = begun(store)
@@ -300,17 +303,20 @@ def test_a_file_that_is_held_for_a_moment_costs_no_more_than_that(file):
 
 
 def test_a_full_disk_keeps_what_is_there(small_disk):
-    """On a full disk a group is refused in one sentence; what was written before it is whole, and once there is room it goes on."""
+    """On a full disk a group is refused, what was written before it is whole, and once there is room it goes on."""
     path = small_disk / "a.db"
     with closing(SqliteStore(path)) as store:
         pen = begun(store)
         pen.write((RUN, 0, {}))
-        with pytest.raises(StoreError) as caught:
-            for at in range(100):
-                pen.write(*((FATE, 1, [100 * at + each, "cancelled"]) for each in range(100)))
+        words = None
+        while words is None:
+            try:
+                pen.write(*((FATE, 1, [pen.seq + each, "cancelled"]) for each in range(100)))
+            except StoreError as error:
+                words = str(error)
         run = store.find("a")
 
-        assert "cannot grow: the disk is full; make room, or name a file on another disk" in str(caught.value)
+        assert f"{path} cannot grow: the disk is full; make room, or name a file on another disk" == words
         assert run.last == pen.seq - 1
         assert [] == verify(store, run)
         subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
@@ -332,7 +338,7 @@ def test_a_file_that_may_not_grow_keeps_what_is_there(file):
 
 def test_a_full_disk_has_no_room_for_a_new_journal(small_disk):
     """A journal that is to be made on a full disk is refused when it is opened."""
-    with pytest.raises(OSError, match="No space"), (small_disk / "filler").open("wb", buffering=0) as filler:
+    with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as filler:
         while True:
             filler.write(b"x" * 4096)
 

@@ -34,6 +34,7 @@ REVEALS = {
     "engine/cli/accounts_file.py": "writes an accounts file for its owner alone",
     "engine/config.py": "reads accounts files",
     "engine/drill/staging.py": "remembers the simulators' keys, to look for them in what a drill brings out",
+    "engine/journal/postgres.py": "connects to a database by a URL that holds a password",
     "engine/secret.py": "finds secrets in what a venue says",
     "engine/simulator/venue.py": "is the other side, and reads what arrives",
     "engine/venues/base.py": "gives headers to a transport",

@@ -196,7 +196,13 @@ def accounts_after(entries: Iterable[Entry]) -> list[AccountRow]:
     rows: dict[int, AccountRow] = {}
     for entry in entries:
         if entry.kind == ACCOUNT:
-            rows[entry.account] = AccountRow(entry.account, entry.body[0], entry.body[1], is_done=False)
+            rows[entry.account] = AccountRow(entry.account, _storable(entry.body[0]), _storable(entry.body[1]), is_done=False)
         elif entry.kind == SUMMARY and entry.body["stop"] is None:
-            rows[entry.account] = AccountRow(entry.account, entry.body["account"], entry.body["venue"], is_done=True)
+            name, venue = _storable(entry.body["account"]), _storable(entry.body["venue"])
+            rows[entry.account] = AccountRow(entry.account, name, venue, is_done=True)
     return list(rows.values())
+
+
+def _storable(text: str) -> str:
+    """The text as a column can hold it: neither half a surrogate pair nor the sign of number 0, which no database takes."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

@@ -185,7 +185,7 @@ class SqliteStore(Tables):
     def _mapped(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OverflowError) as error:
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
             raise StoreError(_words(self._path, error)) from error
 
 

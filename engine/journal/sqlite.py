@@ -180,9 +180,14 @@ class SqliteStore(Tables):
                 self.change("DELETE FROM run WHERE run = ?", run.run)
         with suppress(StoreError):  # somebody else holds the file: what is free now is used by the next run
             while self.ask("PRAGMA freelist_count")[0][0]:
-                self.ask(f"PRAGMA incremental_vacuum({AT_ONCE})")
+                self._give_back()
                 time.sleep(ROOM_S)
             self.ask("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _give_back(self) -> None:
+        """Some pages. As a script: of a statement without rows the driver takes one step, and that would be one page."""
+        with self._mapped():
+            self._patiently(lambda: self._connection.executescript(f"PRAGMA incremental_vacuum({AT_ONCE})"))
 
     def problems(self) -> list[str]:
         """See `Store`."""

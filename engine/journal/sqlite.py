@@ -82,6 +82,11 @@ class SqliteStore(Tables):
             self._connection.close()
             raise
 
+    @property
+    def where(self) -> str:
+        """See `Store`."""
+        return str(self._path)
+
     def _opened(self) -> str:
         found = self._tables()
         if found and not (found >= {"meta", "run", "entry", "fate", "account"} and self._has_meta()):

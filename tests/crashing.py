@@ -1,0 +1,98 @@
+"""Power cuts in simulated time: what was not on disk is gone, what was on its way may or may not arrive."""
+
+import asyncio
+
+import anyio
+from support import engine_for
+
+from engine.errors import TransportError
+from engine.journal import Journal
+from engine.journal.store import StoreError
+from engine.simulator import MemoryTransport
+
+
+class Mortal(MemoryTransport):
+    """A way to the venue that ends with its process."""
+
+    is_dead = False
+
+    async def send(self, request, *, on_sent):
+        """See `MemoryTransport`."""
+        if self.is_dead:
+            raise TransportError("the process is dead", sent=False)
+        return await super().send(request, on_sent=on_sent)
+
+
+class MortalStore:
+    """A store that keeps nothing more once its process is dead."""
+
+    is_dead = False
+
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        if self.is_dead and name != "close":
+            raise StoreError("the process is dead")
+        return getattr(self._store, name)
+
+
+def orphaned(where):
+    """Let the runs of this journal look like those of a process that is gone."""
+    with Journal.open(where, in_loop=True) as journal:
+        journal._writer._store.change("UPDATE run SET pid = 0, boot = 'another one'")
+
+
+async def live(simulator, where, call, *, steps=None, away_s=5.0, **options):
+    """One life of a process: what its call gives, or None where the power was cut after so many steps.
+
+    Args:
+        simulator: The venue.
+        where: The journal.
+        call: What to do with the engine.
+        steps: Steps of tasks after which the power is cut; None for never.
+        away_s: How long the power is away: what was on its way arrives meanwhile, or never does.
+        options: For the engine.
+    """
+    transport, journal = Mortal(simulator), Journal.open(where, in_loop=True)
+    store = journal._writer._store = MortalStore(journal._writer._store)
+    gave = None
+
+    def cut():
+        if gave is None:
+            transport.is_dead = store.is_dead = True
+            tasks.cancel_scope.cancel()
+
+    if steps is not None:
+        asyncio.get_running_loop().after_steps(steps, cut)
+    async with anyio.create_task_group() as tasks, engine_for(simulator, journal=journal, **options) as engine:
+        engine._desk.transport = transport
+        made = await call(engine)
+        gave = None if store.is_dead else made
+    asyncio.get_running_loop().set_task_factory(None)
+    if gave is None:
+        await anyio.sleep(away_s)
+        orphaned(where)
+    return gave
+
+
+async def lives(simulator, where, first, again, cuts, **options):
+    """A run of several lives: the power is cut after so many steps of each but the last, which comes to its end.
+
+    Returns:
+        What its last life gives, and how many it took; nothing where the power went before there was a run.
+    """
+    call = first
+    for number, steps in enumerate([*cuts, None], start=1):
+        gave = await live(simulator, where, call, steps=steps, **options)
+        if gave is not None:
+            return gave, number
+        with Journal.open(where, in_loop=True) as journal:
+            runs = [run for run in journal.runs() if run.header["call"] is not None]
+        if not runs:
+            return None, number
+
+        async def call(engine, run_id=runs[0].run_id):
+            return await again(engine, run_id)
+
+    raise AssertionError("the last life was not cut")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import shown
@@ -249,13 +249,16 @@ class PostgresStore(Tables):
         return f"{self._where} could not be used: {words}; {helps}"
 
     def _connected(self) -> Connection:
-        try:
-            connection: Connection = self._driver.connect(self._url.reveal(), autocommit=True, **self._options)
-            connection.execute(_SETTINGS)
-        except (self._driver.Error, UnicodeError) as error:
-            said = self._mask.hide_in_text(str(error))
-        else:
-            return connection
+        with ExitStack() as unless_well:
+            try:
+                connection: Connection = self._driver.connect(self._url.reveal(), autocommit=True, **self._options)
+                unless_well.callback(connection.close)
+                connection.execute(_SETTINGS)
+            except (self._driver.Error, UnicodeError) as error:
+                said = self._mask.hide_in_text(str(error))
+            else:
+                unless_well.pop_all()
+                return connection
         code = next((code for word, code in _WORDS if word in said), "")
         raise StoreError(self._in_words(said, code))
 

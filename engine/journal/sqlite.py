@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from engine.journal.entries import Group
 from engine.journal.sql import Tables, fenced, foreign, tables
@@ -69,12 +69,15 @@ class SqliteStore(Tables):
         StoreError: it cannot be used: the words say why, and what to do.
     """
 
+    OPENING: ClassVar[str] = "mode=rw"
+    """How SQLite is asked to open the file: as one that is there."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
         real = _made(path)
         with self._mapped():
             self._connection = sqlite3.connect(
-                f"{real.as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
+                f"{real.as_uri()}?{self.OPENING}", uri=True, timeout=0, isolation_level=None, check_same_thread=False
             )
         try:
             self.salt = self._opened()

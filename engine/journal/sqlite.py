@@ -59,6 +59,10 @@ FROM json_each(?) WHERE true
 ON CONFLICT (run, account) DO UPDATE SET name = excluded.name, venue = excluded.venue, is_done = excluded.is_done
 """
 
+_SOME_ENTRIES = "DELETE FROM entry WHERE run = ? AND seq IN (SELECT seq FROM entry WHERE run = ? LIMIT ?)"
+
+_SOME_FATES = "DELETE FROM fate WHERE run = ? AND (account, place) IN (SELECT account, place FROM fate WHERE run = ? LIMIT ?)"
+
 Done = TypeVar("Done")
 
 
@@ -177,12 +181,9 @@ class SqliteStore(Tables):
         """
         for run in runs:
             self.change("UPDATE run SET epoch = epoch + 1 WHERE run = ?", run.run)  # whoever still writes to it is told
-            while self.change("DELETE FROM entry WHERE run = ?1 AND seq IN (SELECT seq FROM entry WHERE run = ?1 LIMIT ?2)",
-                              run.run, AT_ONCE):  # fmt: skip
-                time.sleep(ROOM_S)
-            while self.change("DELETE FROM fate WHERE run = ?1 AND (account, place) IN "
-                              "(SELECT account, place FROM fate WHERE run = ?1 LIMIT ?2)", run.run, AT_ONCE):  # fmt: skip
-                time.sleep(ROOM_S)
+            for statement in (_SOME_ENTRIES, _SOME_FATES):
+                while self.change(statement, run.run, run.run, AT_ONCE):
+                    time.sleep(ROOM_S)
             with self.atomically():
                 self.change("DELETE FROM account WHERE run = ?", run.run)
                 self.change("DELETE FROM run WHERE run = ?", run.run)

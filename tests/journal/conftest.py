@@ -112,12 +112,6 @@ class Server:
             cursor = connection.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
 
-    def new_database(self):
-        """An empty one; gives its name."""
-        name = "d" + secrets.token_hex(8)
-        self.ask(f"CREATE DATABASE {name}")
-        return name
-
 
 @pytest.fixture(scope="session")
 def server():
@@ -182,25 +176,30 @@ class File(Place):
 
 
 class Database(Place):
-    """A database of PostgreSQL."""
+    """A database of PostgreSQL, empty again at its end."""
 
     name = "postgres"
 
     def __init__(self, server):
         super().__init__()
         self.server = server
-        self.database = server.new_database()
+        self.url = server.url()
 
     def _new(self):
-        return PostgresStore(self.server.url(self.database))
+        return PostgresStore(self.url)
+
+    def close(self):
+        """Every store, and what they have made."""
+        super().close()
+        self.server.ask("DROP SCHEMA IF EXISTS cancel_engine CASCADE")
 
     def arguments(self):
         """For another process: which store to open, and on what."""
-        return ["postgres", self.server.url(self.database).reveal()]
+        return ["postgres", self.url.reveal()]
 
     def change(self, statement, *values):
         """Change what is kept behind the stores' backs."""
-        with psycopg.connect(self.server.url(self.database).reveal(), autocommit=True) as connection:
+        with psycopg.connect(self.url.reveal(), autocommit=True) as connection:
             connection.execute("SET search_path TO cancel_engine")
             return connection.execute(statement.replace("?", "%s"), values).rowcount
 
@@ -215,7 +214,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def database(server):
-    """A place for records in an empty database of the server."""
+    """A place for records in a database of the server."""
     place = Database(server)
     yield place
     place.close()

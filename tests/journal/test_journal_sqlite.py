@@ -347,6 +347,20 @@ def test_a_full_disk_has_no_room_for_a_new_journal(small_disk):
     assert re.search(r"the disk is full; make room|look at the disk, which may be full or failing|No space left on device", words)
 
 
+class OnTheNetwork(SqliteStore):
+    """A store whose file lies where processes cannot share memory, as SQLite sees it."""
+
+    OPENING = "mode=rw&vfs=unix-dotfile"
+
+
+def test_a_disk_without_a_write_ahead_log_is_refused(tmp_path):
+    """Where SQLite cannot keep a write-ahead log, nothing is recorded in some slower way without a word."""
+    with pytest.raises(
+        StoreError, match=r"lies where SQLite cannot keep a write-ahead log \(.+ instead\), as on a network's disk: "
+    ):
+        OnTheNetwork(tmp_path / "a.db")
+
+
 def test_space_is_given_back(file):
     """A file from which a long run is removed is small again, and one that somebody else holds is not a failure."""
     store = file.store()

@@ -145,8 +145,11 @@ def test_an_order_that_came_again_keeps_its_outcome(place):
     pen.write((AGAIN, 1, [1, 0, 2]))
     pen.write((FATE, 1, [0, "cancelled"]))
     pen.write((AGAIN, 1, [2, 0, 3]))
+    rows = list(store.fates(pen.run))
+    pen.write((FATE, 1, [0, "filled"]))
 
-    assert [FateRow(1, 0, 3, "cancelled")] == list(store.fates(pen.run))
+    assert [FateRow(1, 0, 3, "cancelled")] == rows
+    assert [FateRow(1, 0, 3, "filled")] == list(store.fates(pen.run))
     assert [] == verify(store, pen.run)
 
 

@@ -24,7 +24,7 @@ WIDE = 120
 
 DAY_S = 86_400
 _UNITS = {"h": 3_600, "d": DAY_S, "w": 7 * DAY_S}
-_AGE = re.compile(r"(\d{1,6})([hdw])")
+_AGE = re.compile(r"([0-9]{1,4})([hdw])")
 
 _STYLES = {RUNNING: GOOD, FINISHED: "", CUT: BAD}
 
@@ -138,10 +138,12 @@ def verify(place: Place, *, run: str | None, seal: str | None, as_json: bool) ->
         console.print(Text(f"\nRun {clean(run_id)}", style=BAD))
         for sentence in dict.fromkeys(sentences):
             print_sentence(console, f"- {sentence}")
-    checked = "the record of 1 run" if len(wrong) == 1 else f"the records of {len(wrong):,} runs"
-    words = f"{len(bad):,} of {checked} in {where} not as written." if bad else f"Nothing is wrong with {checked} in {where}."
-    against = "" if seal is None else " It ends with the seal that was kept elsewhere." if not bad else ""
-    print_verdict(f"{words}{against}", is_clean=not bad)
+    checked = f"{counted(len(wrong), 'record')} in {where}"
+    if bad:
+        words = f"{len(bad):,} of {checked} {'is' if len(bad) == 1 else 'are'} not as written."
+    else:
+        words = f"Nothing is wrong with {checked}{'' if seal is None else ', which ends with that seal'}."
+    print_verdict(words, is_clean=not bad)
     if seal is None:
         print_sentence(console, _CANNOT_TELL, style=DIM)
     return AT_RISK if bad else CLEAN

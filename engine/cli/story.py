@@ -168,7 +168,7 @@ def _print_order(question: Question, report: RunReport, entries: Iterable[Writte
     for name in dict.fromkeys(result.account for result in results):
         title = f"Order {question.order_id} of {name}, run {report.run_id}"
         console.print(Text(f"\n{clean(title)}", style="bold"), soft_wrap=True)
-        _print_events(console, report, [event for event in events if event.account in (None, name)], has_names=False)
+        _print_events(console, report, [event for event in events if event.account in (None, name)])
     several = {result.account for result in results}
     each = [f"{result.account}: {_in_words(result)}" if len(several) > 1 else _in_words(result) for result in results]
     sentence = f"How it stands in the record: {'; '.join(dict.fromkeys(each))}."
@@ -191,7 +191,8 @@ def _print_run(question: Question, report: RunReport, entries: Iterable[Written]
         event for event in _events(question, report, entries) if event.what != FATE and (event.is_request or not event.orders)
     ]
     console.print(Text("\nWhat was done", style="bold"))
-    _print_events(console, report, told[:MOST_EVENTS], has_names=len(report.accounts) > 1 and question.account is None)
+    has_names = len(report.accounts) > 1 and question.account is None
+    _print_events(console, report, told[:MOST_EVENTS], has_names=has_names, has_orders=True)
     if len(told) > MOST_EVENTS:
         print_sentence(console, f"The first {MOST_EVENTS:,} of {len(told):,} events.", style=DIM)
     live = sum(result.outcome.may_be_live for result in results)
@@ -227,7 +228,9 @@ def _in_words(result: OrderResult) -> str:
     return fate if result.error is None else f"{fate}, {result.error}"
 
 
-def _print_events(console: Console, report: RunReport, events: Sequence[Event], *, has_names: bool) -> None:
+def _print_events(
+    console: Console, report: RunReport, events: Sequence[Event], *, has_names: bool = False, has_orders: bool = False
+) -> None:
     """A line for each event, under a line for each day; long ones hang under their times where somebody looks."""
     began_s, day = report.started_at or 0.0, ""
     for event in events:
@@ -236,8 +239,14 @@ def _print_events(console: Console, report: RunReport, events: Sequence[Event], 
             day = stamp[:10]
             console.print(Text(f"{day} (UTC)", style=DIM))
         name = f"{clean(event.account)}: " if has_names and event.account is not None else ""
+        order = f" [{clean(event.orders[0], longest=80)}]" if has_orders and len(event.orders) == 1 else ""
         line = Text.assemble(
-            f"{stamp[11:]} ", (f"{f'+{event.at_ms / 1000:,.3f} s':>12}  ", DIM), (name, "bold"), _words(event), overflow="fold"
+            f"{stamp[11:]} ",
+            (f"{f'+{event.at_ms / 1000:,.3f} s':>12}  ", DIM),
+            (name, "bold"),
+            _words(event),
+            (order, DIM),
+            overflow="fold",
         )
         if not console.is_terminal:
             console.print(line, soft_wrap=True)

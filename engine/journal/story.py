@@ -166,7 +166,7 @@ class _Teller:
         elif entry.kind == ACCOUNT:
             self._parts[entry.account] = _Part(body[0])
             facts = {"name": body[0], "venue": body[1], "fingerprint": body[2]}
-            yield self._event(f"takes part, at {body[1]}", facts)
+            yield self._event(f"the account takes part, at {body[1]}", facts)
         else:
             tell = _TELLERS.get(entry.kind)
             if tell is not None:
@@ -212,22 +212,22 @@ class _Teller:
     # --- orders
 
     def _plan(self, _: _Part, body: Mapping[str, Any]) -> Event:
-        return self._event(f"is to be cancelled so: {body['why']}", dict(body))
+        return self._event(f"how its orders are to be cancelled: {body['why']}", dict(body))
 
     def _found(self, part: _Part, body: list[Any]) -> Event:
         order = order_of(body[1], body[2:], self._text) if len(body) > 2 else None
         part.slots.append(Slot(body[1], order, place=body[0]))
-        words = "is given by its id" if order is None else f"is found: {_in_words(order)}"
+        words = "the order is given by its id" if order is None else f"the order is found: {_in_words(order)}"
         return self._event(words, {"place": body[0], "order": None if order is None else order.to_dict()}, (body[1],))
 
     def _again(self, part: _Part, body: list[Any]) -> Event:
         part.slots.append(part.slots[body[1]])
-        return self._event("is given once more", {"place": body[0], "first_place": body[1]}, part.ids([body[1]]))
+        return self._event("the order is given once more", {"place": body[0], "first_place": body[1]}, part.ids([body[1]]))
 
     def _shown(self, part: _Part, body: list[Any]) -> Event:
         order_id = part.slots[body[0]].order_id
         order = order_of(order_id, body[1:], self._text)
-        return self._event(f"is shown by a listing: {_in_words(order)}", {"order": order.to_dict()}, (order_id,))
+        return self._event(f"a listing shows the order: {_in_words(order)}", {"order": order.to_dict()}, (order_id,))
 
     def _fate(self, part: _Part, body: list[Any]) -> Event:
         slot = part.slots[body[0]]
@@ -236,7 +236,7 @@ class _Teller:
         how = "is settled as" if slot.is_settled else "is taken up again:" if slot.sweeps > sweeps else "stands as"
         code = None if slot.code is None else f"code {slot.code}"
         said = [each for each in (code, slot.error) if each]
-        words = f"{how} {slot.outcome.value}{': ' if said else ''}{', '.join(said)}"
+        words = f"the order {how} {slot.outcome.value}{': ' if said else ''}{', '.join(said)}"
         if slot.result is not None:
             words += f"; the venue: {json.dumps(slot.result)}"
         facts = {
@@ -282,7 +282,7 @@ class _Teller:
     # --- accounts
 
     def _fault(self, _: _Part, body: list[Any]) -> Event:
-        return self._event(f"nothing more is sent: {body[1]}", {"fault_code": body[0], "fault": body[1]})
+        return self._event(f"nothing more is sent for the account: {body[1]}", {"fault_code": body[0], "fault": body[1]})
 
     def _walk(self, _: _Part, body: list[Any]) -> Event:
         number, taken_up = body
@@ -290,7 +290,7 @@ class _Teller:
         return self._event(f"walk {number} over the listing begins{before}", {"walk": number, "taken_up": taken_up})
 
     def _summary(self, _: _Part, body: Mapping[str, Any]) -> Event:
-        words = "its part is over" if body["stop"] is None else f"its part ends early: {body['stop']}"
+        words = "the account's part is over" if body["stop"] is None else f"the account's part ends early: {body['stop']}"
         proof = {None: "", True: "; proved empty by a later listing", False: "; not proved empty"}[body["verified"]]
         return self._event(words + proof, dict(body))
 

@@ -16,12 +16,14 @@ from engine.errors import (
     ConfigError,
     CredentialError,
     EngineError,
+    JournalError,
     ThrottledError,
     TransportError,
     UnavailableError,
     VenueError,
     WireError,
 )
+from engine.journal import Journal, RunLine
 from engine.progress import Progress
 from engine.run import CancelEngine
 from engine.secret import Secret
@@ -40,6 +42,8 @@ __all__ = [
     "CurvePoint",
     "EngineError",
     "Fault",
+    "Journal",
+    "JournalError",
     "Kind",
     "Limits",
     "OpenOrder",
@@ -53,6 +57,7 @@ __all__ = [
     "Reason",
     "ResultStream",
     "Retry",
+    "RunLine",
     "RunReport",
     "Scope",
     "Secret",

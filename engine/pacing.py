@@ -397,6 +397,9 @@ class Lane:
                     if self._held_until_s > now_s or not self._is_met(need, now_s) or own.free_at(need.kind, now_s) > now_s:
                         await anyio.lowlevel.checkpoint()
                         continue  # a 429 or another queue came first while we stood in the venue's
+                    fresh = source.need(track)
+                    if fresh is not None and fresh.kind is not need.kind:
+                        continue  # there is something else to do by now, and it counts elsewhere
                     chosen = source.choose(track, self._most(now_s))
                     if chosen is None:
                         return None

@@ -166,6 +166,7 @@ class AccountCall:
             waited_s=begun.sender.waited_s,
             wire_s=begun.sender.wire_s,
             elapsed_s=self.elapsed_s,
+            unrecorded=begun.sender.record.lost,
         )
 
 

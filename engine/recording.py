@@ -2,8 +2,8 @@
 
 Rules of a record:
 
-1. The intent of a cancel is on disk before the cancel may leave. Nothing else is waited for: what is lost with a process that
-   dies is read from the venue again.
+1. The intent of a request is on disk before the request may leave. Nothing else is waited for: what is lost with a process
+   that dies is read from the venue again.
 2. What one turn of the event loop writes down is kept together or not at all, so that an answer never stands there without the
    fates that follow from it.
 3. A run that cannot be recorded any more goes on without a record, and says so, unless it was asked to stop then. One that
@@ -62,6 +62,11 @@ class UnrecordedError(Exception):
 class AccountRecord(Witness, Protocol):
     """What is written down of one account."""
 
+    @property
+    def lost(self) -> str | None:
+        """Why it is not all on record, or None."""
+        ...
+
     def plans(self, plan: Mapping[str, Any]) -> None:
         """How its orders are to be cancelled."""
         ...
@@ -74,8 +79,12 @@ class AccountRecord(Witness, Protocol):
         """
         ...
 
-    def heard(self, turn: Turn, came: object, *, intent: int | None, about: Any) -> None:
-        """A request is over, and this came of it."""
+    async def asks(self, kind: Kind, about: str | int | None) -> int | None:
+        """The same for a request that cancels nothing, about this cursor or place."""
+        ...
+
+    def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:
+        """The request of this entry is over, and this came of it."""
         ...
 
     def walks(self, number: int, taken_up: int) -> None:
@@ -97,6 +106,8 @@ class Unrecorded:
     Args:
         note: Told the place of an order whenever its fate is written, or None.
     """
+
+    lost: str | None = None
 
     def __init__(self, note: Callable[[int], None] | None = None) -> None:
         self._note = note
@@ -121,7 +132,10 @@ class Unrecorded:
     async def intends(self, kind: Kind, slots: Sequence[Slot]) -> int | None:
         """See `AccountRecord`."""
 
-    def heard(self, turn: Turn, came: object, *, intent: int | None, about: Any) -> None:
+    async def asks(self, kind: Kind, about: str | int | None) -> int | None:
+        """See `AccountRecord`."""
+
+    def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:
         """See `AccountRecord`."""
 
     def walks(self, number: int, taken_up: int) -> None:
@@ -209,15 +223,13 @@ class RunRecorder:
         self.note(ACCOUNT, self._numbers[name], [name, venue, fingerprint])
 
     async def open(self, began_ms: int) -> None:
-        """Make the record; from here on, it is kept.
+        """Make the record. What was noted so far is kept with the first request, at the latest.
 
         Raises:
             JournalError: it cannot be made.
         """
         if self._writer is None:
             self._writer = await self._journal.begin(self.run_id, began_ms)
-        if not await self.commit():
-            self.mourn()
 
     def note(self, kind: str, account: int, body: Any) -> int:
         """Write something down; give back the number of its entry."""
@@ -274,6 +286,10 @@ class _Recorded:
         self._note = note
         self._times: dict[int, int] = {}
 
+    @property
+    def lost(self) -> str | None:
+        return self._run.lost
+
     def placed(self, place: int, slot: Slot) -> None:
         if place != slot.place:
             times = self._times[slot.place] = self._times.get(slot.place, 1) + 1
@@ -298,22 +314,26 @@ class _Recorded:
         self._run.note(PLAN, self._number, plan)
 
     async def intends(self, kind: Kind, slots: Sequence[Slot]) -> int | None:
+        return await self._ahead(INTENT, [kind.value, [slot.place for slot in slots]])
+
+    async def asks(self, kind: Kind, about: str | int | None) -> int | None:
+        return await self._ahead(REQUEST, trimmed([kind.value, about]))
+
+    async def _ahead(self, kind: str, body: list[Any]) -> int | None:
+        """Write something down, and wait until it is on disk."""
         if self._run.lost is None:
-            intent = self._run.note(INTENT, self._number, [kind.value, [slot.place for slot in slots]])
+            number = self._run.note(kind, self._number, body)
             if await self._run.commit():
-                return intent
+                return number
         self._run.mourn()
         if self._run.must_stop:
             raise UnrecordedError(self._run.lost)
         return None
 
-    def heard(self, turn: Turn, came: object, *, intent: int | None, about: Any) -> None:
-        facts = _facts_of(came, about)
-        over = [int(turn.has_left), ms(turn.wire_s), ms(turn.waited_s), _failure_of(came), facts]
-        if intent is not None:
-            self._run.note(ANSWER, self._number, trimmed([intent, *over]))
-        elif not turn.kind.is_cancel:
-            self._run.note(REQUEST, self._number, trimmed([turn.kind.value, *over]))
+    def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:
+        if asked is not None:
+            over = [int(turn.has_left), ms(turn.wire_s), ms(turn.waited_s), _failure_of(came), _facts_of(came)]
+            self._run.note(ANSWER, self._number, trimmed([asked, *over]))
 
     def walks(self, number: int, taken_up: int) -> None:
         self._run.note(WALK, self._number, [number, taken_up])
@@ -331,12 +351,12 @@ def _failure_of(came: object) -> list[Any] | None:
     return [type(came).__name__, came.code, str(came)[:MOST_WORDS]]
 
 
-def _facts_of(came: object, about: Any) -> Any:
+def _facts_of(came: object) -> list[Any] | None:
     """What an answer comes to, in short: the fates that follow from it stand on their own."""
     if isinstance(came, Page):
-        return [about, came.rows, came.total]
+        return [came.rows, came.total]
     if isinstance(came, MassWord):
         return [len(came.orders), came.is_whole]
     if isinstance(came, Verdict):
-        return [about, came.word.value]
-    return None if about is None else [about]
+        return [came.word.value]
+    return None

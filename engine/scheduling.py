@@ -6,7 +6,7 @@ worker, the slots are true: they are written before a request may leave and agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import anyio
@@ -282,7 +282,7 @@ class Pull:
             self._stop("the daily allowance of cancels is used up", Fault.ALLOWANCE)
             return
         venue, order_ids = self._venue, [slot.order_id for slot in slots]
-        intent = await self._intend(turn, slots)
+        intent = await self._sender.intends(turn, slots)
         now_s = anyio.current_time()
         for slot in slots:
             slot.begin(now_s)
@@ -302,18 +302,6 @@ class Pull:
             (slot, self._judge(slot, came if isinstance(came, VenueError) else came[slot.order_id], len(slots), roll))
             for slot in slots
         )
-
-    async def _intend(self, turn: Turn, slots: Sequence[Slot]) -> int | None:
-        """Have it on disk that a cancel of these orders is to leave, before it may.
-
-        Raises:
-            UnrecordedError: it is not, and the run must not go on without; the turn is withdrawn.
-        """
-        try:
-            return await self._record.intends(turn.kind, slots)
-        except BaseException:  # a stop may come first, too
-            turn.withdrawn()
-            raise
 
     def _judge(self, slot: Slot, came: Verdict | VenueError, orders: int, roll: float) -> Step:
         """Write down what a cancel brought back for one order, and decide what follows."""
@@ -340,7 +328,7 @@ class Pull:
         while True:
             tries += 1
             meant = work.unsettled()
-            intent = await self._intend(turn, meant)
+            intent = await self._sender.intends(turn, meant)
             meant = [slot for slot in meant if not slot.is_settled]  # some may have been, by a read meanwhile
             now_s = anyio.current_time()
             for slot in meant:

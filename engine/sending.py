@@ -7,7 +7,7 @@ is to stop, a short grace has passed. So what the venue has said by then is not 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ import anyio
 from engine.core.outcome import Word
 from engine.core.quota import Kind
 from engine.core.request import Account, Scope
+from engine.core.slots import Slot
 from engine.errors import ClockError, CredentialError, ThrottledError, TransportError, VenueError
 from engine.log import wants_debug
 from engine.pacing import Lanes, Turn
@@ -141,7 +142,7 @@ class Sender:
         *,
         orders: int = 1,
         intent: int | None = None,
-        about: Any = None,
+        about: str | int | None = None,
         timeout_s: float | None = None,
         may_mend: bool = True,
     ) -> T | VenueError:
@@ -152,15 +153,19 @@ class Sender:
             turn: The turn that it was granted.
             decode: Makes sense of the answer, which came at this Unix time.
             orders: How many orders the request names.
-            intent: The entry that says what it is to do, where that was written down.
-            about: What it is about, for the record.
+            intent: Of a cancel, the entry of the record that says what it is to do.
+            about: Of any other request, the cursor or the place that it is about, for the record.
             timeout_s: Longest wait for the answer, if that is shorter than the venue's own.
             may_mend: Whether a refusal that a wrong clock explains makes us look at the venue's clock.
 
         Returns:
-            What `decode` makes of the answer, or the `VenueError` that says why there is none. Raises nothing else, except the
-            cancellation of the caller.
+            What `decode` makes of the answer, or the `VenueError` that says why there is none.
+
+        Raises:
+            UnrecordedError: it cannot be written down, and the run must not go on without. Nothing else, except the cancellation
+                of the caller.
         """
+        asked = intent if turn.kind.is_cancel else await self._asks(turn, about)
         made_s = anyio.current_time()
         answer: HttpAnswer | None = None
         self.waited_s += turn.waited_s
@@ -170,7 +175,7 @@ class Sender:
         except VenueError as error:
             came = error
         self._account_for(answer, came, turn)
-        self.record.heard(turn, came, intent=intent, about=about)
+        self.record.heard(turn, came, asked=asked)
         if not self._is_hurried:  # what a stop has cut short says nothing of the venue
             self._health.hear(came, turn.kind, sent_s=turn.granted_s)
         if isinstance(came, ThrottledError):
@@ -183,6 +188,26 @@ class Sender:
         if wants_debug():
             self._tell(turn.kind, came)
         return came
+
+    async def intends(self, turn: Turn, slots: Sequence[Slot]) -> int | None:
+        """Have it on disk that a cancel of these orders is to leave, before it may.
+
+        Raises:
+            UnrecordedError: it is not, and the run must not go on without; the turn is withdrawn, as it is at a stop.
+        """
+        return await self._ahead(turn, self.record.intends(turn.kind, slots))
+
+    async def _asks(self, turn: Turn, about: str | int | None) -> int | None:
+        """The same for a request that cancels nothing."""
+        return await self._ahead(turn, self.record.asks(turn.kind, about))
+
+    @staticmethod
+    async def _ahead(turn: Turn, writing: Awaitable[int | None]) -> int | None:
+        try:
+            return await writing
+        except BaseException:
+            turn.withdrawn()
+            raise
 
     def hurry(self) -> None:
         """The run is to stop: requests on their way get a short grace, and no more."""
@@ -248,10 +273,13 @@ class Sender:
                     turn = await self.turn(Kind.OTHER)
                 except VenueError:
                     return False  # the venue has been away for too long
+                asked = await self._asks(turn, None)
                 before_s = clock.wall_s()
                 try:
                     venue_s = self.venue.read_time(await self._send(request, turn))
+                    self.record.heard(turn, venue_s, asked=asked)
                 except VenueError as error:
+                    self.record.heard(turn, error, asked=asked)
                     retry_after_s = error.retry_after_s if isinstance(error, ThrottledError) else None
                     await anyio.sleep(min(LONGEST_CLOCK_WAIT_S, retry_after_s or 0.1 * 2.0**tries))
                     continue

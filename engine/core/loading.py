@@ -86,6 +86,7 @@ def _summary(fields: _Fields, name: str) -> CancelSummary:
         waited_s=fields.of("waited_s", _number),
         wire_s=fields.of("wire_s", _number),
         elapsed_s=fields.of("elapsed_s", _number),
+        unrecorded=fields.maybe("unrecorded", _text) if "unrecorded" in fields else None,  # as below
     )
     _check_sums(fields, summary)
     return summary

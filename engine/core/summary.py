@@ -85,6 +85,7 @@ class CancelSummary:
         waited_s: Seconds in which its next request was ready and waited for the limits, its own and the shared ones.
         wire_s: Seconds that its requests were on their way, each counted on its own, so that they may add up to more than passed.
         elapsed_s: Seconds from the call to this summary.
+        unrecorded: Why the journal does not hold all of this, or None: it does, or none was asked for.
     """
 
     account: str
@@ -103,6 +104,7 @@ class CancelSummary:
     waited_s: float = 0.0
     wire_s: float = 0.0
     elapsed_s: float = 0.0
+    unrecorded: str | None = None
     _counted: Mapping[Outcome, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -165,4 +167,5 @@ class CancelSummary:
             "waited_s": rounded(self.waited_s),
             "wire_s": rounded(self.wire_s),
             "elapsed_s": rounded(self.elapsed_s),
+            "unrecorded": self.unrecorded,
         }

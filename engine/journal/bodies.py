@@ -38,6 +38,12 @@ _FLAGS = {
 }
 """The claims of a slot that outlive a run, each by its letter."""
 
+ITSELF = "\x01"
+"""Stands for the order's own id in texts about it: venues repeat it in every answer, which then are the same for all orders."""
+
+VERBATIM = "v"
+"""The flag of a fate whose texts have that sign themselves, and nothing in its place."""
+
 
 class Texts:
     """The texts of one run, by number.
@@ -129,16 +135,22 @@ def _decimal(number: str | None) -> Decimal | None:
 
 def fate_body(slot: Slot, start_s: float, texts: Texts) -> list[Any]:
     """What is known of an order at this moment."""
+    flags = "".join(letter for letter, name in _FLAGS.items() if getattr(slot, name))
+    error, result = slot.error, None if slot.result is None else json.dumps(plain(slot.result), separators=(",", ":"))
+    if ITSELF in f"{error}{result}":
+        flags += VERBATIM
+    else:
+        error, result = (None if text is None else text.replace(slot.order_id, ITSELF) for text in (error, result))
     body = [
         slot.place,
         slot.outcome.value,
-        "".join(letter for letter, name in _FLAGS.items() if getattr(slot, name)),
+        flags,
         slot.attempts,
         None if slot.sent_s is None else ms(slot.sent_s - start_s),
         None if slot.settled_s is None else ms(slot.settled_s - start_s),
         slot.code,
-        texts.of(slot.error),
-        None if slot.result is None else texts.of(json.dumps(plain(slot.result), separators=(",", ":"))),
+        texts.of(error),
+        texts.of(result),
         slot.sweeps or None,
     ]
     return trimmed(body)
@@ -152,8 +164,9 @@ def apply_fate(slot: Slot, body: list[Any], text: Callable[[Text], str | None]) 
         setattr(slot, name, letter in flags)
     slot.attempts = attempts
     slot.sent_s, slot.settled_s = seconds(sent_ms), seconds(settled_ms)
-    slot.code, slot.error = code, text(error)
-    answer = text(result)
+    slot.code, slot.error, answer = code, text(error), text(result)
+    if VERBATIM not in flags:
+        slot.error, answer = (each and each.replace(ITSELF, slot.order_id) for each in (slot.error, answer))
     slot.result = None if answer is None else json.loads(answer)
     slot.sweeps = sweeps or 0
 
@@ -199,6 +212,7 @@ def summary_body(summary: CancelSummary, stop: str | None) -> dict[str, Any]:
         "waited_ms": ms(summary.waited_s),
         "wire_ms": ms(summary.wire_s),
         "elapsed_ms": ms(summary.elapsed_s),
+        "unrecorded": summary.unrecorded,
     }
 
 
@@ -217,6 +231,7 @@ def summary_fields(body: Mapping[str, Any]) -> dict[str, Any]:
         "waited_s": body["waited_ms"] / 1000,
         "wire_s": body["wire_ms"] / 1000,
         "elapsed_s": body["elapsed_ms"] / 1000,
+        "unrecorded": body["unrecorded"],
     }
 
 

@@ -18,8 +18,8 @@ means the n-th of them, from 0. Where the last values of a body are null, they a
 | `again` | account | place of an id that was given before, the first place of it, and how many places it has by now |
 | `shown` | account | place, state, side, market, group, asset, price, size, filled, created at |
 | `intent` | account | kind of request, places: a cancel may leave from here on |
-| `answer` | account | number of the intent's entry, whether it left, ms on the wire, ms waited for limits, failure, facts |
-| `request` | account | the same for a request that cancels nothing: kind, whether it left, both times, failure, facts |
+| `request` | account | kind of request, cursor or place: one that cancels nothing may leave from here on |
+| `answer` | account | number of that entry, whether it left, ms on the wire, ms waited for limits, failure, facts |
 | `fate` | account | place, outcome, flags, attempts, ms when first sent, ms when settled, code, error, result, sweeps |
 | `fault` | account | one of a few words, and the same for people: nothing more is sent for the account |
 | `walk` | account | number of a walk over the listing that begins, orders taken up again in the one before |

@@ -22,9 +22,11 @@ from engine.core.report import RunReport
 from engine.errors import ConfigError, JournalError, shown
 from engine.journal.entries import FINISHED, RUNNING, Written
 from engine.journal.holding import lives
+from engine.journal.postgres import PostgresStore
 from engine.journal.replay import RunRecord, replay
 from engine.journal.sqlite import SqliteStore
 from engine.journal.store import RunRow, Store, StoreError
+from engine.journal.verifying import verify
 from engine.journal.writing import RunWriter, Writer
 from engine.secret import Secret
 
@@ -106,18 +108,18 @@ class Journal:
     """The records of runs, in a file or in a server's database. Made by `Journal.open`, closed by the engine that it is given to.
 
     Attributes:
-        where: The path of the file, or the server's address without a password.
+        where: Its place, in words: a path, or a server and its database.
         if_lost: What a run does that cannot be recorded any more: `go on` without a record, and say so, or `stop`.
         salt: Random text of this journal; fingerprints of keys are salted with it.
     """
 
-    def __init__(self, where: str, new_store: Callable[[], Store], *, if_lost: IfLost, patience_s: float, in_loop: bool) -> None:
-        self.where = where
+    def __init__(self, new_store: Callable[[], Store], *, if_lost: IfLost, patience_s: float, in_loop: bool) -> None:
         self.if_lost: IfLost = if_lost
         self._new_store = new_store
         self._in_loop = in_loop
-        with _in_words(where):
+        with _as_ours():
             store = new_store()
+        self.where = store.where
         self.salt = store.salt
         self._writer = Writer(store, in_loop=in_loop, patience_s=patience_s)
 
@@ -148,12 +150,9 @@ class Journal:
             raise ConfigError(f"patience_s must be a positive number of seconds, not {shown(patience_s)}")
         options: dict[str, Any] = {"if_lost": if_lost, "patience_s": patience_s, "in_loop": in_loop}
         if isinstance(where, Secret) or str(where).startswith(SERVERS):
-            from engine.journal.postgres import PostgresStore  # noqa: PLC0415  # TMP
-
             url = Secret(where if isinstance(where, Secret) else str(where))
-            return cls(PostgresStore.shown(url), lambda: PostgresStore(url), **options)
-        path = Path(where)
-        return cls(str(path), lambda: SqliteStore(path), **options)
+            return cls(lambda: PostgresStore(url), **options)
+        return cls(lambda: SqliteStore(Path(where)), **options)
 
     def close(self) -> None:
         """Write what waits to be written, and give everything back. May be called twice."""
@@ -233,8 +232,6 @@ class Journal:
         Raises:
             JournalError: there is none of this name, or it cannot be read at all.
         """
-        from engine.journal.verifying import verify  # noqa: PLC0415  # TMP
-
         with self._reading() as store:
             return verify(store, store.find(run_id), seal=seal)
 
@@ -254,7 +251,7 @@ class Journal:
     @contextmanager
     def _reading(self) -> Iterator[Store]:
         """A way of its own into the journal, so that who looks back never waits for a run, nor a run for him."""
-        with _in_words(self.where):
+        with _as_ours():
             store = self._new_store()
             try:
                 yield store
@@ -297,7 +294,7 @@ class Journal:
         Raises:
             JournalError: it cannot be written.
         """
-        with _in_words(self.where):
+        with _as_ours():
             return await self._writer.begin(run_id, began_ms)
 
     async def claim(self, run_id: str) -> RunWriter:
@@ -306,7 +303,7 @@ class Journal:
         Raises:
             JournalError: another process works on it, there is none of this name, or it cannot be written.
         """
-        with _in_words(self.where):
+        with _as_ours():
             return await self._writer.claim(run_id)
 
 
@@ -334,12 +331,12 @@ def _version() -> str:
 
 
 @contextmanager
-def _in_words(where: str) -> Iterator[None]:
+def _as_ours() -> Iterator[None]:
     """Errors of a store become errors of the journal."""
     try:
         yield
     except StoreError as error:
-        raise JournalError(f"journal {where}: {error}") from error
+        raise JournalError(str(error)) from error
 
 
 __all__ = ["CUT", "FINISHED", "RUNNING", "IfLost", "Journal", "RunHead", "RunLine", "program"]

@@ -17,7 +17,7 @@ from engine.errors import shown
 from engine.journal.entries import Group
 from engine.journal.sql import Tables, fenced, foreign, tables
 from engine.journal.store import RunRow, StoreError
-from engine.secret import SHOWN, Mask, Secret
+from engine.secret import Mask, Secret
 
 if TYPE_CHECKING:
     import psycopg
@@ -124,15 +124,10 @@ class PostgresStore(Tables):
             self._connection.close()
             raise
 
-    @staticmethod
-    def shown(url: Secret) -> str:
-        """The URL without its password, and without what it asks for besides; `postgresql://***` where it cannot be read."""
-        try:
-            parts = _vetted(url, _driver())
-        except StoreError:
-            return f"postgresql://{SHOWN}"
-        user, host, port, name = (parts[part].reveal() if part in parts else "" for part in ("user", "host", "port", "dbname"))
-        return f"postgresql://{user and f'{user}@'}{host}{port and f':{port}'}/{name}"
+    @property
+    def where(self) -> str:
+        """See `Store`."""
+        return self._where
 
     def _opened(self) -> str:
         found = {

@@ -6,7 +6,7 @@ What no answer was written for may have reached the venue: its orders are `unkno
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -185,7 +185,7 @@ def replay(entries: Iterable[Written]) -> RunRecord:
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             raise ValueError(f"entry {entry.seq} cannot be read: {type(error).__name__}: {str(error)[:200]}") from error
     if replaying is None:
-        raise ValueError("it has no entries")
+        raise ValueError("it has no entries, so nothing was sent for it")
     return replaying.end()
 
 
@@ -226,14 +226,10 @@ class _Replay:
         """The next entry about an account."""
         if entry.kind in (FOUND, AGAIN, SHOWN, FATE):
             self._take_order(part, entry.kind, body)
-        elif entry.kind == INTENT:
-            self._intend(part, entry, body)
+        elif entry.kind in (INTENT, REQUEST):
+            self._intend(part, entry, Kind(body[0]), body[1] if entry.kind == INTENT else ())
         elif entry.kind == ANSWER:
             self._answer(part, body)
-        elif entry.kind == REQUEST:
-            if body[1]:
-                part.sent.append(SentRequest(entry.at_ms, Kind(body[0]), 0))
-            self._add_times(part, body[2], body[3])
         elif entry.kind == FAULT:
             part.fault = (body[0], body[1])
         elif entry.kind == SUMMARY:
@@ -254,29 +250,24 @@ class _Replay:
             apply_fate(slot, body, text)
             self._in_flight.pop(id(slot), None)
 
-    def _intend(self, part: AccountPart, entry: Written, body: Any) -> None:
-        kind = Kind(body[0])
+    def _intend(self, part: AccountPart, entry: Written, kind: Kind, places: Sequence[int]) -> None:
         self._open[entry.seq] = (part, kind, entry.at_ms / 1000)
-        part.sent.append(SentRequest(entry.at_ms, kind, len(body[1])))
-        for place in body[1]:
+        part.sent.append(SentRequest(entry.at_ms, kind, len(places)))
+        for place in places:
             slot = part.slots.at(place)
             slot.start(entry.at_ms / 1000)
             self._in_flight[id(slot)] = (slot, part)
 
     def _answer(self, part: AccountPart, body: Any) -> None:
-        intent, has_left, wire_ms, waited_ms, failure, facts = body + [None] * (6 - len(body))
-        _, kind, sent_s = self._open.pop(intent)
-        self._add_times(part, wire_ms, waited_ms)
+        asked, has_left, wire_ms, waited_ms, failure, facts = body + [None] * (6 - len(body))
+        _, kind, sent_s = self._open.pop(asked)
+        part.wire_s += wire_ms / 1000
+        part.waited_s += waited_ms / 1000
         if not has_left:
             part.sent.pop(next(at for at in reversed(range(len(part.sent))) if part.sent[at].kind is kind))
         elif kind.is_mass:
             part.mass_sent_s = sent_s
             part.has_lost_mass |= failure is not None or not facts[1]
-
-    @staticmethod
-    def _add_times(part: AccountPart, wire_ms: int, waited_ms: int) -> None:
-        part.wire_s += wire_ms / 1000
-        part.waited_s += waited_ms / 1000
 
     def _lose_open(self) -> None:
         """What is on its way will never be heard of again."""

@@ -11,10 +11,10 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.journal.entries import Group
 from engine.journal.sql import Tables, fenced, foreign, tables
@@ -22,6 +22,9 @@ from engine.journal.store import RunRow, StoreError
 
 BUSY_S = 2.0
 """How long to wait for somebody else who writes. A guess: a commit takes milliseconds."""
+
+POLL_S = 0.002
+"""How often to look meanwhile. SQLite's own way looks ever more seldom, and is starved by one who writes group after group."""
 
 AT_ONCE = 10_000
 """Rows, or pages, that are given back in one transaction: whoever waits to write must not wait for all of it. A guess."""
@@ -56,6 +59,8 @@ FROM json_each(?) WHERE true
 ON CONFLICT (run, account) DO UPDATE SET name = excluded.name, venue = excluded.venue, is_done = excluded.is_done
 """
 
+Done = TypeVar("Done")
+
 
 class SqliteStore(Tables):
     """Records in a file of SQLite, made for its owner alone where it is missing, as is its folder.
@@ -69,13 +74,18 @@ class SqliteStore(Tables):
         real = _made(path)
         with self._mapped():
             self._connection = sqlite3.connect(
-                f"{real.as_uri()}?mode=rw", uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+                f"{real.as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
             )
         try:
             self.salt = self._opened()
         except BaseException:
             self._connection.close()
             raise
+
+    @property
+    def where(self) -> str:
+        """See `Store`."""
+        return str(self._path)
 
     def _opened(self) -> str:
         found = self._tables()
@@ -85,8 +95,7 @@ class SqliteStore(Tables):
             salt = self.recognise(str(self._path))
         else:
             self.ask("PRAGMA auto_vacuum = INCREMENTAL")
-        with self._mapped():
-            mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        mode = self.ask("PRAGMA journal_mode = WAL")[0][0]
         if mode != "wal":
             raise StoreError(
                 f"{self._path} lies where SQLite cannot keep a write-ahead log ({mode} instead), as on a network's disk: "
@@ -111,12 +120,23 @@ class SqliteStore(Tables):
     def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """See `Tables`."""
         with self._mapped():
-            return self._connection.execute(statement, values).fetchall()
+            return self._patiently(lambda: self._connection.execute(statement, values).fetchall())
 
     def change(self, statement: str, *values: object) -> int:
         """See `Tables`."""
         with self._mapped():
-            return self._connection.execute(statement, values).rowcount
+            return self._patiently(lambda: self._connection.execute(statement, values).rowcount)
+
+    def _patiently(self, work: Callable[[], Done]) -> Done:
+        """Work that somebody else may be in the way of."""
+        until_s = time.monotonic() + BUSY_S
+        while True:
+            try:
+                return work()
+            except sqlite3.OperationalError as error:
+                if _kind(error) != sqlite3.SQLITE_BUSY or self._connection.in_transaction or time.monotonic() > until_s:
+                    raise
+            time.sleep(POLL_S)
 
     @contextmanager
     def atomically(self) -> Iterator[None]:
@@ -211,7 +231,6 @@ def _made(path: Path) -> Path:
 
 def _words(path: Path, error: Exception) -> str:
     """What a failure means, and what to do about it."""
-    code = getattr(error, "sqlite_errorcode", None)
     what = {
         sqlite3.SQLITE_BUSY: f"was held by another program for more than {BUSY_S:.0f} s: end that one, or name another file",
         sqlite3.SQLITE_LOCKED: "is in use by this process: wait for that to end",
@@ -226,4 +245,10 @@ def _words(path: Path, error: Exception) -> str:
         ),
     }
     of_no_kind = f"could not be used by SQLite {sqlite3.sqlite_version} ({error}): look at the file, or name another one"
-    return f"{path} {what.get(-1 if code is None else code & 0xFF, of_no_kind)}"
+    return f"{path} {what.get(_kind(error), of_no_kind)}"
+
+
+def _kind(error: Exception) -> int:
+    """SQLite's code for what went wrong, without what the code has beyond that; -1 for none."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return -1 if code is None else code & 0xFF

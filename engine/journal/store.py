@@ -77,6 +77,11 @@ class Store(Protocol):
     salt: str
     """Random text of this store, made when it was made: seals begin with it, and fingerprints of keys are salted with it."""
 
+    @property
+    def where(self) -> str:
+        """Where it is, in words that hold no secret."""
+        ...
+
     def begin(self, run_id: str, began_ms: int, holder: Holder) -> RunRow:
         """Make a run, held by this process, in epoch 1."""
         ...

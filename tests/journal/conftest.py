@@ -5,12 +5,14 @@ import pwd
 import secrets
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from engine import Secret
@@ -70,7 +72,9 @@ class Server:
         words = self.folder / "password"
         words.write_text(self.password)
         words.chmod(0o644)
-        made = self._run("initdb", "-D", str(self._data), "-U", self.user, f"--pwfile={words}", "-A", "scram-sha-256", "-E", "UTF8", "-N")
+        made = self._run(
+            "initdb", "-D", str(self._data), "-U", self.user, f"--pwfile={words}", "-A", "scram-sha-256", "-E", "UTF8", "-N"
+        )
         if made.wait(2 * START_S) != 0:
             pytest.skip(f"initdb failed: {(self.folder / 'log').read_text()[-300:]}")
 
@@ -87,7 +91,7 @@ class Server:
     def _answers(self):
         try:
             self.ask("SELECT 1")
-        except Exception:
+        except psycopg.Error:
             return False
         return True
 
@@ -104,8 +108,6 @@ class Server:
 
     def ask(self, statement, *values, database="postgres"):
         """Ask as the tests do, beside every store."""
-        import psycopg
-
         with psycopg.connect(self.url(database).reveal(), autocommit=True) as connection:
             cursor = connection.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
@@ -125,7 +127,6 @@ def server():
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     if user is None:
         pytest.skip("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody")
-    pytest.importorskip("psycopg")
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         server = Server(folder, user)
         server.make()
@@ -172,8 +173,6 @@ class File(Place):
 
     def change(self, statement, *values):
         """Change what is kept behind the stores' backs."""
-        import sqlite3
-
         connection = sqlite3.connect(self.path, timeout=10)
         try:
             with connection:
@@ -201,8 +200,6 @@ class Database(Place):
 
     def change(self, statement, *values):
         """Change what is kept behind the stores' backs."""
-        import psycopg
-
         with psycopg.connect(self.server.url(self.database).reveal(), autocommit=True) as connection:
             connection.execute("SET search_path TO cancel_engine")
             return connection.execute(statement.replace("?", "%s"), values).rowcount

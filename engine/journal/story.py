@@ -124,8 +124,8 @@ def story(entries: Iterable[Written]) -> Iterator[Event]:
 
 
 @dataclass(slots=True)
-class _Intent:
-    """A cancel that may have left."""
+class _Asked:
+    """A request that may have left."""
 
     account: int
     kind: Kind
@@ -149,7 +149,7 @@ class _Teller:
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._parts: dict[int, _Part] = {}
-        self._open: dict[int, _Intent] = {}
+        self._open: dict[int, _Asked] = {}
         self._has_ended = False
         self._entry = Written(-1, 0, "", NO_ACCOUNT, "", None)
 
@@ -196,8 +196,10 @@ class _Teller:
         return self._event(words + lost, dict(body))
 
     def _lose(self, entry: Written) -> Iterator[Event]:
-        """Cancels on their way that nothing will be heard of any more."""
+        """Requests on their way that nothing will be heard of any more; one that only looked is no loss."""
         for seq, intent in self._open.items():
+            if not intent.kind.is_cancel:
+                continue
             yield Event(
                 seq=seq,
                 at_ms=entry.at_ms,
@@ -205,7 +207,7 @@ class _Teller:
                 account=self._parts[intent.account].name,
                 orders=intent.orders,
                 words=f"no answer to {_REQUESTS[intent.kind]} is on record: it may have reached the venue",
-                facts={"kind": intent.kind.value, "intent": seq},
+                facts={"kind": intent.kind.value, "asked": seq},
             )
         self._open.clear()
 
@@ -253,31 +255,22 @@ class _Teller:
     # --- requests
 
     def _intend(self, part: _Part, body: list[Any]) -> Event:
-        kind, orders = Kind(body[0]), part.ids(body[1])
-        self._open[self._entry.seq] = _Intent(self._entry.account, kind, orders)
+        return self._asks(Kind(body[0]), part.ids(body[1]))
+
+    def _request(self, part: _Part, body: list[Any]) -> Event:
+        kind, about = Kind(body[0]), body[1] if len(body) > 1 else None
+        return self._asks(kind, part.ids([about]) if kind is Kind.READ and about is not None else ())
+
+    def _asks(self, kind: Kind, orders: tuple[str, ...]) -> Event:
+        self._open[self._entry.seq] = _Asked(self._entry.account, kind, orders)
         count = f" ({len(orders):,} orders)" if len(orders) > 1 else ""
         return self._event(f"from here on may leave: {_REQUESTS[kind]}{count}", {"kind": kind.value}, orders)
 
     def _answer(self, _: _Part, body: list[Any]) -> Event:
-        intent = self._open.pop(body[0])
-        came = _Came(*_filled(body[1:], 5))
-        facts = {"kind": intent.kind.value, "intent": body[0], **came.to_dict()}
-        named = came.facts if intent.kind.is_mass and came.failure is None else None
-        said = "" if named is None else f"; it names {named[0]:,} orders{'' if named[1] else ', and not all that it cancelled'}"
-        return self._event(f"{_REQUESTS[intent.kind]} {came.in_words()}{said}", facts, intent.orders)
-
-    def _request(self, part: _Part, body: list[Any]) -> Event:
-        kind = Kind(body[0])
-        came = _Came(*_filled(body[1:], 5))
-        orders: tuple[str, ...] = ()
-        said = ""
-        if kind is Kind.READ and came.facts and came.facts[0] is not None:
-            orders = part.ids(came.facts[:1])
-            said = "" if came.failure is not None or len(came.facts) < 2 else f"; the venue's word: {came.facts[1]}"
-        elif kind is Kind.LIST and came.facts and len(came.facts) == 3:
-            _, rows, total = came.facts
-            said = f"; {rows:,} rows" + ("" if total is None else f" of {total:,}")
-        return self._event(f"{_REQUESTS[kind]} {came.in_words()}{said}", {"kind": kind.value, **came.to_dict()}, orders)
+        asked = self._open.pop(body[0])
+        came = _Came(*body[1:], *[None] * (6 - len(body)))
+        facts = {"kind": asked.kind.value, "asked": body[0], **came.to_dict()}
+        return self._event(f"{_REQUESTS[asked.kind]} {came.in_words()}{_said(asked.kind, came)}", facts, asked.orders)
 
     # --- accounts
 
@@ -352,8 +345,16 @@ class _Came:
         }
 
 
-def _filled(values: list[Any], length: int) -> list[Any]:
-    return values + [None] * (length - len(values))
+def _said(kind: Kind, came: _Came) -> str:
+    """What an answer has said in short: the fates that follow from it stand on their own."""
+    if came.failure is not None or not came.facts:
+        return ""
+    if kind.is_mass:
+        return f"; it names {came.facts[0]:,} orders{'' if came.facts[1] else ', and not all that it cancelled'}"
+    if kind is Kind.LIST:
+        rows, total = came.facts
+        return f"; {rows:,} rows" + ("" if total is None else f" of {total:,}")
+    return f"; the venue's word: {came.facts[0]}"
 
 
 def _in_words(order: OpenOrder) -> str:

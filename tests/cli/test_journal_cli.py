@@ -230,7 +230,7 @@ def test_a_run_stops_without_its_record_where_that_is_required(cli, simulate, st
 
 def test_a_report_is_what_the_run_has_printed(cli, simulate, tmp_path):
     """`report` prints the same document as the run did, byte for byte, writes the same files, and exits with the same code."""
-    venue = simulate("--accounts", 2, "--orders", 30, "--fault", "cancel_10207_empty")
+    venue = simulate("--accounts", 2, "--orders", 30, "--fault", "drop_after:0.05", "--fault", "http_503:0.05")
     ids = [order["order_id"] for order in cli("orders", *venue.use, "--json").document["accounts"]["account-1"]["orders"]]
     calls = [
         ("cancel", ids[0], "no-such-order", ids[0], "--only", "account-1", "--verify"),
@@ -405,7 +405,8 @@ def test_a_run_under_way_is_never_deleted(cli, simulate, started, ended, journal
     """However old it looks, a run whose process lives stays, and comes to its end."""
     venue = simulate("--orders", 45)
     child = started("cancel-all", *venue.use, "--yes", "--json")
-    while not cli("runs", "--json").out:
+    child.stderr.close()
+    while '"running"' not in cli("runs", "--json").out:
         time.sleep(0.1)
     (run,) = cli("runs", "--json").document["runs"]
     aged(journal, run["run_id"], days=91)

@@ -54,6 +54,7 @@ kills: .venv/.ready
 bench: .venv/.ready
 	$(BIN)/python benchmarks/pace.py
 	$(BIN)/python benchmarks/mass.py
+	$(BIN)/python benchmarks/journal.py
 
 # pip-audit brings some 30 packages that nothing else here needs, so it has an environment of its own, made when it is asked for.
 audit:

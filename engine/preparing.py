@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -457,6 +457,9 @@ class Desk:
             sender.record.plans(tactic.to_dict())
             return tactic.kind if tactic.kind.is_mass else None
 
+        known = list(known)
+        if known or not mass_cancels:
+            sender.record.plans(_by_id(known, venue))
         return Drain(
             slots,
             lambda order: venue.belongs(scope, order),
@@ -541,6 +544,13 @@ class Desk:
         for plan in plans:
             by_venue[plan.venue].update(plan.by_kind)
         return max(self.routes[name].venue.limits.shared_time_s(requests) for name, requests in by_venue.items())
+
+
+def _by_id(known: Sequence[Slot], venue: Venue) -> dict[str, Any]:
+    """What a record says of the plan where orders go by id."""
+    kind = Kind.CANCEL_MANY if venue.most_ids > 1 else Kind.CANCEL_ONE
+    which = f"{len(known):,} known orders go first" if known else "no cancel of the venue's own hits this scope alone"
+    return {"kind": kind.value, "why": f"{which}; orders go by id, up to {venue.most_ids:,} in a request"}
 
 
 def _only(slots: Slots) -> Scope:

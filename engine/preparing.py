@@ -409,6 +409,10 @@ class Desk:
                 lane.recall(each.kind, left_s, each.orders)
             elif lane.counts_days and each.kind.is_cancel and now_s - left_s <= DAY_S:
                 lane.recall(each.kind, left_s, 0)
+        for part in record.parts.values():
+            if part.name in life.accounts and part.held_until_s:
+                route = self._route_of(life.accounts[part.name])
+                route.lanes.of(route.venue.identity(life.accounts[part.name])).keep_held(life.start_s + part.held_until_s)
 
     def _fingerprint(self, account: Account) -> str:
         """Tells the account's key from another one."""

@@ -320,6 +320,8 @@ class CancelEngine:
                 f"run {run_id} was for orders that a function chose (where=), which no record can hold; give the same one again"
             )
             raise JournalError(words)
+        if where is not None and not record.has_where:
+            raise JournalError(f"run {run_id} was for every order of its scope: leave where= out, or begin another run")
         chosen = self._desk.checked_again(record, accounts, takes_new_keys=takes_new_keys)
         writer = await journal.claim(run_id)
         if writer.seq != record.last + 1:  # somebody else went on with it meanwhile

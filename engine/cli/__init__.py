@@ -20,12 +20,15 @@ from engine.cli.demo import demo
 from engine.cli.drill import drill
 from engine.cli.keys import keys
 from engine.cli.orders import orders
-from engine.cli.output import UNUSABLE, clean
+from engine.cli.output import UNUSABLE, clean, the_one
+from engine.cli.report import report
+from engine.cli.resume import resume
+from engine.cli.runs import runs
 from engine.cli.signals import INTERRUPTED
 from engine.cli.simulate import simulate
 from engine.errors import ConfigError
 
-VERBS = (demo, orders, cancel, cancel_all, keys, simulate, drill)
+VERBS = (demo, orders, cancel, cancel_all, resume, runs, report, keys, simulate, drill)
 NAME = "cancel-engine"
 BROKEN = 1
 """Exit code where the run itself broke: what was cancelled by then is not known, so something is at risk."""
@@ -76,9 +79,8 @@ def _where_to_read(error: click.ClickException) -> str:
 
 
 def _explain(error: BaseException) -> int:
-    """One line for an error that came out of the run; a group with one member stands for that member."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    """One line for an error that came out of the run."""
+    error = the_one(error)
     if isinstance(error, ConfigError):
         return _fail(str(error), UNUSABLE)
     logging.getLogger("engine").debug("internal error", exc_info=error)

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from engine.cli.accounts import Wanted, account_options
+from engine.cli.journals import Recording, recording_options
 from engine.cli.output import AT_RISK, CLEAN, clean, counted, stdout_console
 from engine.cli.report_files import ReportFiles, report_option
-from engine.cli.running import print_document, print_result, print_verdict, run
+from engine.cli.running import print_document, print_verdict, run, tell_run
 from engine.cli.tables import print_plan
-from engine.cli.verdicts import say_ids
 from engine.core.order import OpenOrder
 from engine.core.plan import AccountPlan, Means, Plan, cancel_by_ids
 from engine.core.request import Account, checked_ids
@@ -25,6 +25,7 @@ from engine.venues.base import Venue
 @account_options
 @click.option("--verify", is_flag=True, help="List the open orders afterwards, and take up again what is still there.")
 @report_option
+@recording_options
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; sends nothing at all.")
 @click.option("-y", "--yes", is_flag=True, help="Accepted and not needed: ids are chosen already.")
 def cancel(
@@ -33,6 +34,7 @@ def cancel(
     order_ids: tuple[str, ...],
     verify: bool,
     directory: Path | None,
+    recording: Recording,
     dry_run: bool,
     yes: bool,  # noqa: ARG001  # see its help
 ) -> int:
@@ -48,17 +50,24 @@ def cancel(
     if dry_run:
         return _show_plan(wanted, account, ids)
     files = None if directory is None else ReportFiles.prepare(directory)
-    report = run(
-        wanted,
-        lambda engine, progress: engine.cancel_orders(
-            account, ids, verify=verify, deadline_s=wanted.deadline_s, progress=progress
-        ),
-    )
-    kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
-    summary = report.accounts[account.name]
-    if wanted.as_json:
-        return max(kept, print_document(summary.to_dict(), say_ids(summary), is_clean=summary.is_clean))
-    return max(kept, print_result(report, say_ids(summary)))
+    with recording.opened() as journal:
+        report = run(
+            wanted,
+            lambda engine, progress: engine.cancel_orders(
+                account,
+                ids,
+                verify=verify,
+                deadline_s=wanted.deadline_s,
+                reason=recording.cause.reason,
+                requested_by=recording.cause.requested_by,
+                progress=progress,
+            ),
+            journal=journal,
+            advice=recording.advice,
+        )
+        kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
+        kept = max(kept, recording.tell(report, journal))
+    return max(kept, tell_run(report, None, as_json=wanted.as_json))
 
 
 def _one_account(wanted: Wanted) -> Account:

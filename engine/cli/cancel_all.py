@@ -10,11 +10,12 @@ import click
 
 from engine.cli.accounts import Wanted, account_options, in_words, scope_options
 from engine.cli.guard import Guard, confirm, guard_options, say_excesses
+from engine.cli.journals import Recording, recording_options
 from engine.cli.output import AT_RISK, CLEAN, can_ask, clean, stdout_console
 from engine.cli.report_files import ReportFiles, report_option
-from engine.cli.running import check_plan, print_document, print_result, print_verdict, run
+from engine.cli.running import check_plan, print_document, print_verdict, run, tell_run
 from engine.cli.tables import print_plan
-from engine.cli.verdicts import say_plan, say_run
+from engine.cli.verdicts import say_plan
 from engine.core.plan import Plan
 from engine.core.priority import PRIORITIES
 from engine.core.request import Scope, checked_seconds
@@ -36,6 +37,7 @@ from engine.run import CancelEngine
 )
 @guard_options
 @report_option
+@recording_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done; sends listings, and no cancel.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask first; needed without a terminal. Lifts no --max option.")
 def cancel_all(  # one for each option
@@ -47,6 +49,7 @@ def cancel_all(  # one for each option
     priority: str | None,
     settle: float | None,
     directory: Path | None,
+    recording: Recording,
     dry_run: bool,
     yes: bool,
 ) -> int:
@@ -69,33 +72,36 @@ def cancel_all(  # one for each option
     if dry_run:
         return _show_plan(wanted, scope, guard, lists_first=lists_first or rank is not None)
     files = None if directory is None else ReportFiles.prepare(directory)
-    confirm(guard.exceeded_by_accounts(len(wanted.accounts)), touched=wanted.touched)
-    if not yes:
-        _confirm(wanted, scope)
     deadline_s = wanted.deadline_s
 
     async def look(engine: CancelEngine) -> None:
         nonlocal deadline_s
         deadline_s = await check_plan(engine, wanted, guard, scope, lists_first=lists_first or rank is not None)
 
-    report = run(
-        wanted,
-        lambda engine, progress: engine.mass_cancel(
-            wanted.accounts,
-            scope,
-            lists_first=lists_first,
-            priority=rank,
-            settle_s=settle_s,
-            deadline_s=deadline_s,
-            progress=progress,
-        ),
-        look=look if guard.needs_plan else None,
-    )
-    kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
-    sentence = say_run(report, scope)
-    if wanted.as_json:
-        return max(kept, print_document(report.to_dict(), sentence, is_clean=report.is_clean))
-    return max(kept, print_result(report, sentence))
+    with recording.opened() as journal:
+        confirm(guard.exceeded_by_accounts(len(wanted.accounts)), touched=wanted.touched)
+        if not yes:
+            _confirm(wanted, scope)
+        report = run(
+            wanted,
+            lambda engine, progress: engine.mass_cancel(
+                wanted.accounts,
+                scope,
+                lists_first=lists_first,
+                priority=rank,
+                settle_s=settle_s,
+                deadline_s=deadline_s,
+                reason=recording.cause.reason,
+                requested_by=recording.cause.requested_by,
+                progress=progress,
+            ),
+            look=look if guard.needs_plan else None,
+            journal=journal,
+            advice=recording.advice,
+        )
+        kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
+        kept = max(kept, recording.tell(report, journal))
+    return max(kept, tell_run(report, scope, as_json=wanted.as_json))
 
 
 def _show_plan(wanted: Wanted, scope: Scope, guard: Guard, *, lists_first: bool) -> int:

@@ -12,6 +12,7 @@ from engine.cli.accounts import Wanted, account_options, in_words, scope_options
 from engine.cli.output import AT_RISK, CLEAN, counted, stdout_console
 from engine.cli.running import print_document, print_verdict
 from engine.cli.signals import stopping
+from engine.cli.story import story_options
 from engine.cli.tables import print_orders
 from engine.cli.verdicts import say_unlisted
 from engine.core.order import OpenOrder
@@ -41,16 +42,21 @@ class Listing:
         }
 
 
-@click.command("orders", short_help="List the open orders in scope.")
+@click.command("orders", short_help="List the open orders in scope, or what a recorded run did with its orders.")
+@story_options
 @account_options
 @scope_options
 def orders(wanted: Wanted, scope: Scope) -> int:
     """List the open orders in scope. Exit code 0 says that the list is complete.
 
+    With --run, tell instead what is recorded of a run: each order with its fate, and every request; with --order, all that became
+    of one. No venue is asked then, and no key is needed.
+
     \b
     Examples:
       cancel-engine orders --venue opinion
       cancel-engine orders --venue opinion --accounts accounts.toml --only alice --side sell --json
+      cancel-engine orders --run 0123456789ab --order a11ee07e-e22f-11f0-9714-0a58a9feac02
     """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
     listings = anyio.run(_list, wanted, scope)
     sentence = _say(listings, scope)

@@ -72,6 +72,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def the_one(error: BaseException) -> BaseException:
+    """The error itself; a group with one member stands for that member."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 def print_sentence(console: Console, sentence: str, *, style: str = "") -> None:
     """Print one sentence: wrapped at words on a terminal, on one line elsewhere."""
     console.print(Text(clean(sentence), style=style), soft_wrap=not console.is_terminal)

@@ -13,8 +13,10 @@ from engine.cli.live import Watch, telling
 from engine.cli.output import AT_RISK, CLEAN, print_json, print_sentence, stderr_console, stdout_console
 from engine.cli.signals import asking, stopping
 from engine.cli.tables import BAD, GOOD, print_plan, print_report
+from engine.cli.verdicts import say_ids, say_run, say_unrecorded
 from engine.core.report import RunReport
 from engine.core.request import Scope
+from engine.journal.journal import Journal
 from engine.progress import Progress
 from engine.run import CancelEngine
 
@@ -27,31 +29,34 @@ LEAST_S = 0.01
 Look = Callable[[CancelEngine], Awaitable[object]]
 
 
-def run(wanted: Wanted, call: Call, *, look: Look | None = None) -> RunReport:
+def run(wanted: Wanted, call: Call, *, look: Look | None = None, journal: Journal | None = None, advice: str = "") -> RunReport:
     """Make the call and give back its report, also when Ctrl-C or SIGTERM stops it.
 
     Args:
         wanted: Venues and accounts.
         call: What to do.
         look: What comes first, with the same engine, so that its requests count against the same limits.
+        journal: Where the run is recorded, or None.
+        advice: What the second signal says beside that it leaves at once.
 
     Raises:
         ConfigError: the request cannot be used; no cancel was sent.
         click.Abort: a signal came before the call began.
     """
-    return anyio.run(_follow, wanted, call, look)
 
+    async def follow() -> RunReport:
+        progress = Progress()
+        watch = Watch(progress)
+        async with CancelEngine(*wanted.venues.values(), journal=journal) as engine:
+            if look is not None:
+                await look(engine)
+            with stopping(watch.stop, advice=advice):
+                async with telling(watch, as_json=wanted.as_json):
+                    came = await call(engine, progress)
+                # Of a run that was finished already there is nothing to follow.
+                return came if isinstance(came, RunReport) else progress.report()
 
-async def _follow(wanted: Wanted, call: Call, look: Look | None) -> RunReport:
-    progress = Progress()
-    watch = Watch(progress)
-    async with CancelEngine(*wanted.venues.values()) as engine:
-        if look is not None:
-            await look(engine)
-        with stopping(watch.stop):
-            async with telling(watch, as_json=wanted.as_json):
-                await call(engine, progress)
-            return progress.report()
+    return anyio.run(follow)
 
 
 async def check_plan(engine: CancelEngine, wanted: Wanted, guard: Guard, scope: Scope, *, lists_first: bool) -> float | None:
@@ -82,10 +87,24 @@ def print_verdict(sentence: str, *, is_clean: bool) -> None:
     print_sentence(console, sentence, style=GOOD if is_clean else BAD)
 
 
-def print_result(report: RunReport, sentence: str) -> int:
-    """Print tables and verdict for people; give back the exit code."""
+def tell_run(report: RunReport, scope: Scope | None, *, as_json: bool) -> int:
+    """Print what a run came to, for people or as the one document for programs; give back the exit code.
+
+    Args:
+        report: Of the run.
+        scope: What it was for, or None for known orders of one account: their document is the account's summary.
+        as_json: Whether to print the document.
+    """
+    if scope is None:
+        summary = next(iter(report.accounts.values()))
+        document, sentence = summary.to_dict, say_ids(summary)
+    else:
+        document, sentence = report.to_dict, say_run(report, scope)
+    sentence += say_unrecorded(report)
+    if as_json:
+        return print_document(document(), sentence, is_clean=report.is_clean)
     print_report(stdout_console(), report)
-    print_verdict(sentence, is_clean=report.is_clean)
+    print_verdict(sentence, is_clean=report.is_clean and report.unrecorded is None)
     return CLEAN if report.is_clean else AT_RISK
 
 

@@ -16,8 +16,8 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 @contextmanager
-def stopping(stop: Callable[[], object]) -> Iterator[None]:
-    """Call `stop` in the running loop on the first signal; leave the process on the second."""
+def stopping(stop: Callable[[], object], *, advice: str = "") -> Iterator[None]:
+    """Call `stop` in the running loop on the first signal; leave the process on the second, with this at the end of its words."""
     loop = asyncio.get_running_loop()
     heard = 0
 
@@ -25,7 +25,7 @@ def stopping(stop: Callable[[], object]) -> Iterator[None]:
         nonlocal heard
         heard += 1
         if heard > 1:
-            _leave()
+            _leave(advice)
         loop.call_soon_threadsafe(stop)
 
     before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -46,10 +46,10 @@ def asking() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _leave() -> None:
+def _leave(advice: str) -> None:
     """Leave without waiting for anything; a hidden cursor is given back first."""
-    words = b"cancel-engine: interrupted twice; what was under way may or may not have reached the venue\n"
+    words = f"cancel-engine: interrupted twice; what was under way may or may not have reached the venue{advice}\n"
     try:
-        os.write(2, (_SHOW_CURSOR + b"\n" if os.isatty(2) else b"") + words)
+        os.write(2, (_SHOW_CURSOR + b"\n" if os.isatty(2) else b"") + words.encode("utf-8", "replace"))
     finally:
         os._exit(INTERRUPTED)

@@ -39,6 +39,7 @@ STOPPED = {
     Fault.LISTING: "no listing",
     Fault.PACE: "too fast",
     Fault.UNREACHABLE: "unreachable",
+    Fault.JOURNAL: "no record",
     Fault.INTERNAL: "our mistake",
 }
 """Why an account was stopped, short enough for a table of 80 columns."""

@@ -55,6 +55,11 @@ def say_ids(summary: CancelSummary) -> str:
     return " ".join([_say_fates(summary), *_say_uncounted([summary]), *_say_locked_out([summary])])
 
 
+def say_unrecorded(report: RunReport) -> str:
+    """A sentence behind the verdict on a run that is not wholly recorded; else nothing."""
+    return "" if report.unrecorded is None else f" The record of this run is INCOMPLETE: {report.unrecorded.rstrip('.')}."
+
+
 def _say_fates(summary: CancelSummary) -> str:
     total, live = summary.total, [result for result in summary.results if result.outcome.may_be_live]
     if live:

@@ -39,6 +39,15 @@ CUT = "cut off"
 IfLost = Literal["go on", "stop"]
 
 
+@dataclass(frozen=True, slots=True)
+class RunHead:
+    """The least that is known of a run; `RunLine` says what each means."""
+
+    run_id: str
+    began_at: float
+    state: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
     """One run, in short.
@@ -160,14 +169,23 @@ class Journal:
 
     # --- for whoever looks back
 
-    def runs(self) -> list[RunLine]:
-        """All runs, the newest first.
+    def heads(self) -> list[RunHead]:
+        """The least of all runs, the newest first: quick, however much is recorded of them.
 
         Raises:
             JournalError: it cannot be read.
         """
         with self._reading() as store:
-            return [self._line(store, row) for row in store.runs()]
+            return [RunHead(row.run_id, row.began_ms / 1000, _state(row)) for row in store.runs()]
+
+    def runs(self, *, most: int | None = None) -> list[RunLine]:
+        """All runs, or so many, the newest first.
+
+        Raises:
+            JournalError: it cannot be read.
+        """
+        with self._reading() as store:
+            return [self._line(store, row) for row in store.runs()[:most]]
 
     def run(self, run_id: str) -> RunLine:
         """One run, in short.
@@ -321,4 +339,4 @@ def _as_ours() -> Iterator[None]:
         raise JournalError(str(error)) from error
 
 
-__all__ = ["CUT", "FINISHED", "IfLost", "Journal", "RunLine", "program"]
+__all__ = ["CUT", "FINISHED", "RUNNING", "IfLost", "Journal", "RunHead", "RunLine", "program"]

@@ -28,7 +28,7 @@ PATIENCE_S = 20.0
 
 TERMINAL_HABITS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE")
 KEYS = [variable for kind in VENUES.values() for variable in (*kind.variables.values(), kind.private_key)]
-UNWANTED = (*KEYS, *TERMINAL_HABITS)
+UNWANTED = (*KEYS, *TERMINAL_HABITS, "CANCEL_ENGINE_JOURNAL")
 
 LIFTED = {"opinion": "requests_per_s = 10000", "polymarket": "keep_tokens = false\nkeep_windows = false"}
 """Settings with which the engine does not hold back either, where the simulator's limits are lifted."""
@@ -48,9 +48,14 @@ class Ran:
         return json.loads(self.out)
 
     @property
+    def said(self) -> list[str]:
+        """The lines on stderr, but for where the run was recorded and how to go on with it."""
+        return [line for line in self.err.splitlines() if not line.startswith(("Recorded: ", "To go on with it: "))]
+
+    @property
     def line(self) -> str:
-        """The one line on stderr."""
-        lines = self.err.splitlines()
+        """The one line on stderr, beside where the run was recorded."""
+        lines = self.said
         assert len(lines) == 1, self.err
         return lines[0]
 
@@ -82,6 +87,14 @@ def finish(process: subprocess.Popen[bytes]) -> Ran:
         process.communicate()
         raise
     return Ran(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path_factory, monkeypatch):
+    """A state folder of the test's own: no run of a test is recorded in that of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    return folder
 
 
 class Simulated:

@@ -35,7 +35,7 @@ def test_two_venues_are_one_job(cli, simulate, csv_file, tmp_path):
     here, there = simulate("--accounts", 2, "--orders", 8), simulate("--venue", "polymarket", "--accounts", 2, "--orders", 30)
     text = as_table(here).replace("account-", "here-") + "\n" + as_table(there).split("\n", 1)[1]
     ran = cli("cancel-all", "--accounts", csv_file(text), "--config", addresses(tmp_path, here, there), "--yes", "--json")
-    assert (ran.code, ran.err) == (0, "")
+    assert (ran.code, ran.said) == (0, [])
     assert (ran.document["cancelled"], ran.document["at_risk"]) == (76, 0)
     assert [each["venue"] for each in ran.document["accounts"].values()] == ["opinion", "opinion", "polymarket", "polymarket"]
     shown = cli("cancel-all", "--accounts", csv_file(text), "--config", addresses(tmp_path, here, there), "--yes")

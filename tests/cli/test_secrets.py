@@ -40,7 +40,7 @@ def test_events_are_lines_of_json(cli, simulate):
     """Every event is one JSON object on a line of stderr, with time, level and what happened."""
     venue = simulate("--orders", 3, "--no-limits")
     ran = cli("cancel-all", "--yes", "--json", *venue.use, "--log-level", "debug")
-    events = [json.loads(line) for line in ran.err.splitlines()]
+    events = [json.loads(line) for line in ran.said]
     assert {"request", "order settled", "run"} <= {event["event"] for event in events}
     assert all(event["level"] in ("debug", "info") and event["time"] for event in events)
     assert ran.document["cancelled"] == 3

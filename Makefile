@@ -5,6 +5,7 @@
 # make vendor set up the environments of the vendors' own clients, for tests/vendor
 # make fuzz   look for bytes that break a decoder, with coverage as the guide: make fuzz SECONDS=60 TARGETS="opinion report"
 # make soak   draw runs from seeds and judge them, for as long as asked: make soak SEEDS=100000, which goes on where it stopped
+# make kills  kill processes that cancel orders, and see every run resumed to a true end: make kills KILLS=500 SEED=0
 # make bench  print ratios that say how close to the limits the engine comes
 # make audit  ask the network whether a pinned package is known to be vulnerable, or withdrawn; part of no other target
 
@@ -13,9 +14,10 @@ BIN := .venv/bin
 SECONDS := 60
 SEED := 0
 SEEDS := 10000
+KILLS := 100
 TARGETS := $(notdir $(wildcard tests/fuzz/corpus/*))
 
-.PHONY: demo test check vendor fuzz soak bench audit mutants clean
+.PHONY: demo test check vendor fuzz soak kills bench audit mutants clean
 
 demo: .venv/.ready
 	$(BIN)/cancel-engine demo
@@ -45,9 +47,14 @@ soak: .venv/.ready
 	mkdir -p .soak
 	$(BIN)/cancel-engine drill --seed $(SEED) --runs $(SEEDS) --resume .soak/$(SEED)-$(SEEDS).json
 
+# At the first run that breaks a promise, its journals and its log are left in .kills.
+kills: .venv/.ready
+	$(BIN)/python tests/loopback/killing.py --kills $(KILLS) --seed $(SEED) --seconds 7200
+
 bench: .venv/.ready
 	$(BIN)/python benchmarks/pace.py
 	$(BIN)/python benchmarks/mass.py
+	$(BIN)/python benchmarks/journal.py
 
 # pip-audit brings some 30 packages that nothing else here needs, so it has an environment of its own, made when it is asked for.
 audit:
@@ -56,7 +63,7 @@ audit:
 	@$(PYTHON) tests/audit.py .venv-audit/bin
 
 clean:
-	rm -rf .venv .venv-audit .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak
+	rm -rf .venv .venv-audit .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

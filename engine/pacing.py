@@ -577,6 +577,12 @@ class Lane:
         if turn.kind.is_cancel:
             self._batches_refused = 0
 
+    def keep_held(self, until_s: float) -> None:
+        """Hold the account until then, because the venue asked for it in an earlier life of the run."""
+        if until_s > anyio.current_time():
+            self.warm()
+            self._held_until_s = max(self._held_until_s, min(until_s, anyio.current_time() + self._retry.longest_hold_s))
+
     def hold(self, turn: Turn, refused: ThrottledError, *, orders: int = 1) -> bool:
         """Hold the account, because the venue refused a request for its pace, or takes none for now.
 

@@ -254,6 +254,7 @@ class Progress:
         self._scope: anyio.CancelScope | None = None
         self._end_s: float | None = None
         self._stop: str | None = None
+        self._final_outages: tuple[Outage, ...] | None = None
 
     def report(self) -> RunReport:
         """The report as it stands now."""
@@ -287,6 +288,8 @@ class Progress:
         )
 
     def _outages(self, end_s: float) -> Iterable[Outage]:
+        if self._final_outages is not None:
+            return self._final_outages  # other calls may see more of them
         if self._call is None:
             return ()
         return (*self._call.outages_before, *self._call.outages(self._call.start_s, end_s))
@@ -319,5 +322,6 @@ class Progress:
     def end(self, stop: str | None) -> None:
         """The call is over; `stop` says what ended it, if it did not end by itself. The engine does this."""
         self._end_s, self._stop = anyio.current_time(), stop
+        self._final_outages = tuple(self._outages(self._end_s))
         for part in self._parts:
             part.end(stop, self._end_s)

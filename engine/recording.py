@@ -24,7 +24,7 @@ from engine.core.quota import Kind
 from engine.core.report import RunReport
 from engine.core.slots import Slot, Witness
 from engine.core.summary import CancelSummary, Fault
-from engine.errors import VenueError
+from engine.errors import ThrottledError, VenueError
 from engine.journal.bodies import Texts, fate_body, ms, order_body, summary_body, trimmed
 from engine.journal.entries import (
     ACCOUNT,
@@ -348,7 +348,8 @@ class _Recorded:
 def _failure_of(came: object) -> list[Any] | None:
     if not isinstance(came, VenueError):
         return None
-    return [type(came).__name__, came.code, str(came)[:MOST_WORDS]]
+    retry_after_s = came.retry_after_s if isinstance(came, ThrottledError) else None
+    return trimmed([type(came).__name__, came.code, str(came)[:MOST_WORDS], ms(retry_after_s)])
 
 
 def _facts_of(came: object) -> list[Any] | None:

@@ -5,42 +5,14 @@ import asyncio
 import anyio
 from support import engine_for
 
-from engine.errors import TransportError
+from engine.drill.dying import MortalStore, MortalTransport, Process
 from engine.journal import Journal
-from engine.journal.store import StoreError
-from engine.simulator import MemoryTransport
+from engine.journal.sqlite import SqliteStore
 
 
-class Mortal(MemoryTransport):
-    """A way to the venue that ends with its process."""
-
-    is_dead = False
-
-    async def send(self, request, *, on_sent):
-        """See `MemoryTransport`."""
-        if self.is_dead:
-            raise TransportError("the process is dead", sent=False)
-        return await super().send(request, on_sent=on_sent)
-
-
-class MortalStore:
-    """A store that keeps nothing more once its process is dead."""
-
-    is_dead = False
-
-    def __init__(self, store):
-        self._store = store
-
-    def __getattr__(self, name):
-        if self.is_dead and name != "close":
-            raise StoreError("the process is dead")
-        return getattr(self._store, name)
-
-
-def orphaned(where):
-    """Let the runs of this journal look like those of a process that is gone."""
-    with Journal.open(where, in_loop=True) as journal:
-        journal._writer._store.change("UPDATE run SET pid = 0, boot = 'another one'")
+def opened(where):
+    """A store on these records."""
+    return SqliteStore(where)
 
 
 async def live(simulator, where, call, *, steps=None, away_s=5.0, **options):
@@ -54,25 +26,24 @@ async def live(simulator, where, call, *, steps=None, away_s=5.0, **options):
         away_s: How long the power is away: what was on its way arrives meanwhile, or never does.
         options: For the engine.
     """
-    transport, journal = Mortal(simulator), Journal.open(where, in_loop=True)
-    store = journal._writer._store = MortalStore(journal._writer._store)
+    process = Process()
+    journal = Journal(lambda: MortalStore(opened(where), process), if_lost="go on", patience_s=2.0, in_loop=True)
     gave = None
 
     def cut():
         if gave is None:
-            transport.is_dead = store.is_dead = True
+            process.is_dead = True
             tasks.cancel_scope.cancel()
 
     if steps is not None:
         asyncio.get_running_loop().after_steps(steps, cut)
     async with anyio.create_task_group() as tasks, engine_for(simulator, journal=journal, **options) as engine:
-        engine._desk.transport = transport
+        engine._desk.transport = MortalTransport(engine._desk.transport, process)
         made = await call(engine)
-        gave = None if store.is_dead else made
+        gave = None if process.is_dead else made
     asyncio.get_running_loop().set_task_factory(None)
     if gave is None:
         await anyio.sleep(away_s)
-        orphaned(where)
     return gave
 
 

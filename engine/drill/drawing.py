@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -62,7 +63,7 @@ def draw(seed: int) -> Scene:
     accounts = _accounts(venues, dice)
     faults = tuple(_gentle_faults(venues, dice) if is_gentle else _rough_faults(venues, accounts, dice))
     calls = tuple(_calls(venues, accounts, dice))
-    return Scene(
+    scene = Scene(
         seed=seed,
         venues=venues,
         accounts=accounts,
@@ -74,6 +75,21 @@ def draw(seed: int) -> Scene:
         is_gentle=is_gentle,
         listens=dice.random() < 0.25,
     )
+    return _recorded(scene, Random(f"drill/{seed}/journal"))
+
+
+def _recorded(scene: Scene, dice: Random) -> Scene:
+    """The scene with a journal, in some draws, and with processes that die, in some of those with a single call."""
+    if dice.random() < 0.5:
+        return scene
+    if len(scene.calls) > 1 or dice.random() < 0.4:
+        return replace(scene, is_recorded=True)
+    call = scene.calls[0]
+    options = {name: value for name, value in call.options.items() if name != "deadline_s"}
+    kind: CallKind = "mass_cancel" if call.kind == "stream" else call.kind
+    power = tuple(int(dice.expovariate(0.01)) + 8 for _ in range(dice.choice((1, 1, 2, 3))))
+    whole = replace(call, kind=kind, options=options, cut=None, dawdles=False)
+    return replace(scene, is_recorded=True, calls=(whole,), power=power)
 
 
 # --- venues and accounts

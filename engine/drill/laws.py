@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 
 from engine.core.outcome import OrderResult, Outcome
+from engine.core.plain import plain
 from engine.core.report import RunReport
 from engine.core.summary import CancelSummary, Fault
 from engine.drill.scene import VenueScene
@@ -181,7 +182,8 @@ def _pace(evidence: Evidence) -> Iterator[str]:
             is_honest = not venue.is_tight if is_counted else _is_purse_known(evidence, venue)
             if is_honest and (refused := ledger.refused_for_pace(account)):
                 yield f"{account}: {refused} requests refused for their pace"
-            yield from _impatience(venue, ledger, account)
+            if not evidence.scene.power:  # a process may die before it has written down how long it was told to wait
+                yield from _impatience(venue, ledger, account)
         if venue.shared_per_s is not None and (most := ledger.most_in_window(None, 1.0)) > venue.shared_per_s:
             yield f"{venue.name}: {most} requests in a second of all accounts"
 
@@ -281,6 +283,22 @@ def _left_open(evidence: Evidence, record: CallRecord, summary: CancelSummary, l
             yield f"{summary.account}: order {order_id} is still open"
 
 
+def _recorded(evidence: Evidence) -> Iterator[str]:
+    """The journal tells of every call what its report told, and its record is whole."""
+    if not evidence.scene.is_recorded:
+        return
+    for record in evidence.calls:
+        report, wrong = evidence.recorded.get(record.report.run_id, (None, []))
+        if report is None:
+            if record.error is None and record.report.run_id:
+                yield f"{record.scene.kind}: there is no record of it"
+            continue
+        yield from (f"{record.scene.kind}: its record: {line}" for line in wrong)
+        told, read = plain(record.report.to_dict()), plain(report.to_dict())
+        for field in (field for field in told if told[field] != read[field]):
+            yield f"{record.scene.kind}: the journal has another {field} than the report"
+
+
 LAWS: Mapping[str, Law] = {
     "no lie": _no_lie,
     "one fate each": _one_fate,
@@ -293,6 +311,7 @@ LAWS: Mapping[str, Law] = {
     "nothing pending": _nothing_pending,
     "no secret": _no_secret,
     "progress": _progress,
+    "recorded": _recorded,
 }
 
 

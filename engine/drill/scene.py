@@ -174,6 +174,9 @@ class Scene:
         retry: Options of its retry.
         is_gentle: Whether nothing in it keeps the venues from serving in the end, so that everything has to be closed.
         listens: Whether somebody listens to the engine's log at debug level.
+        is_recorded: Whether the engine has a journal.
+        power: Where there is one call and a journal: the process dies after so many steps of its tasks, and the call is resumed
+            by the next, which dies after so many of its own, and so on; the last one lives.
     """
 
     seed: int
@@ -186,6 +189,8 @@ class Scene:
     retry: Mapping[str, Any] = field(default_factory=dict)
     is_gentle: bool = False
     listens: bool = False
+    is_recorded: bool = False
+    power: tuple[int, ...] = ()
 
     def venue(self, name: str) -> VenueScene:
         """The venue of this name."""
@@ -206,7 +211,8 @@ class Selection:
         events: Places of the events that stay.
         calls: Places of the calls that stay.
         orders: Most orders of an account.
-        plain: Parts that are left out: `cut`, `options` of calls, `scope`, `engine` options, `rules` of venues.
+        plain: Parts that are left out: `cut`, `options` of calls, `scope`, `engine` options, `rules` of venues, `power` cuts, the
+            `journal`.
     """
 
     accounts: tuple[int, ...] | None = None
@@ -263,6 +269,8 @@ class Selection:
             events=tuple(event for event in _chosen(scene.events, self.events) if event.account in names),
             calls=tuple(self._plain_call(call) for call in _chosen(tuple(calls), self.calls) if call.accounts),
             engine={} if "engine" in self.plain else scene.engine,
+            power=() if {"power", "journal"} & set(self.plain) else scene.power,
+            is_recorded=scene.is_recorded and "journal" not in self.plain,
         )
 
     def _plain_venue(self, venue: VenueScene) -> VenueScene:
@@ -285,7 +293,7 @@ class Selection:
 
 
 PLACES = ("accounts", "faults", "events", "calls")
-PLAIN = ("cut", "options", "scope", "engine", "rules")
+PLAIN = ("cut", "options", "scope", "engine", "rules", "power", "journal")
 
 
 def _places(places: tuple[int, ...]) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,9 +24,13 @@ from engine.core.report import RunReport
 from engine.core.request import Account, Scope
 from engine.core.retry import Retry
 from engine.drill.drawing import CATALOGUES
+from engine.drill.dying import MortalStore, MortalTransport, Process
 from engine.drill.scene import CallScene, EventScene, FaultScene, Happening, Scene, ScopeScene, VenueScene
+from engine.journal import Journal
+from engine.journal.sqlite import SqliteStore
 from engine.progress import Progress
 from engine.run import CancelEngine
+from engine.secret import Secret
 from engine.simulator import (
     FaultPlan,
     FaultRule,
@@ -37,7 +43,7 @@ from engine.simulator import (
     VirtualClockLoop,
 )
 from engine.simulator.ledger import BookOrder
-from engine.venues.base import HttpAnswer, HttpRequest, Venue
+from engine.venues.base import HttpAnswer, HttpRequest, Transport, Venue
 from engine.venues.opinion import PUBLISHED, Opinion, OpinionKey
 from engine.venues.polymarket import Polymarket, PolymarketKey
 
@@ -57,6 +63,10 @@ BOOK_AGE_S = 60.0
 
 QUIET_S = 5.0
 """How long the world goes on after the last call, so that what was on its way arrives. Longer than any way."""
+
+
+DEAD_S = 0.3
+"""How long it takes until a process that died is replaced: less than any window."""
 
 
 class ReaderError(Exception):
@@ -103,6 +113,7 @@ class Evidence:
         under_way: Requests that were never given up.
         emitted: Everything that was logged.
         secrets: What must never be shown.
+        recorded: What the journal tells of each run: its report, and what is wrong with its record.
     """
 
     scene: Scene
@@ -113,6 +124,7 @@ class Evidence:
     under_way: int = 0
     emitted: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
+    recorded: dict[str, tuple[RunReport, list[str]]] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -131,17 +143,20 @@ async def play(scene: Scene) -> Evidence:
     for event in scene.events:
         _arrange(event, simulators[evidence.accounts[event.account]], scene.seed)
     wire = _Wiretap(simulators, evidence)
-    options: dict[str, Any] = {"dice": Random(scene.seed), "wall_clock": lambda: 1_795_000_000.0 + loop.time(), **scene.engine}
-    with _Listener(evidence):
-        async with CancelEngine(
-            *(_venue(venue) for venue in scene.venues), transport=wire, retry=Retry(**scene.retry), **options
-        ) as engine:
-            evidence.calls = [_record(call, simulators, evidence.accounts) for call in scene.calls]
-            caller = _Caller(engine, accounts, simulators, scene.seed)
-            async with anyio.create_task_group() as tasks:
-                for record in evidence.calls:
-                    tasks.start_soon(caller.call, record)
+    evidence.calls = [_record(call, simulators, evidence.accounts) for call in scene.calls]
+    with _Listener(evidence), tempfile.TemporaryDirectory(dir=_fast_folder()) as folder:
+        stage = _Stage(scene, accounts, simulators, wire, Path(folder) / "journal.db")
+        if scene.power and evidence.calls:
+            await stage.survive(evidence.calls[0])
+        else:
+            await stage.play(evidence.calls)
         await anyio.sleep(QUIET_S)
+        if scene.is_recorded:
+            with stage.journal() as journal:
+                ids = [run.run_id for run in journal.runs() if run.header["call"] is not None]
+                evidence.recorded = {run_id: (journal.report(run_id), journal.verify(run_id)) for run_id in ids}
+            evidence.secrets |= {secret.reveal() for account in accounts.values() for secret in stage.secrets_of(account)}
+            evidence.emitted += _written_into(Path(folder))
     for simulator in simulators.values():
         simulator.advance(loop.time())
     evidence.pending = [repr(task.get_coro()) for task in asyncio.all_tasks() - tasks_before]
@@ -149,6 +164,106 @@ async def play(scene: Scene) -> Evidence:
         evidence.pending += loop.pending_timers()
     evidence.under_way = wire.under_way
     return evidence
+
+
+def _written_into(folder: Path) -> list[str]:
+    """All that stands in the files of a folder, whatever it is."""
+    return [each.read_bytes().decode("latin-1") for each in folder.iterdir()]
+
+
+def _fast_folder() -> str | None:
+    """Where a file that is thrown away at once need not wait for a disk; None for the system's own choice."""
+    memory = Path("/dev/shm")  # noqa: S108  # a folder of the drill's own is made in it
+    return str(memory) if memory.is_dir() else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Where the calls of a scene are made, by one process or by several in turn."""
+
+    scene: Scene
+    accounts: Mapping[str, Account]
+    simulators: Mapping[str, SimulatedVenue]
+    wire: _Wiretap
+    where: Path
+
+    async def play(self, records: Sequence[CallRecord]) -> None:
+        """Make the calls side by side."""
+        journal = self.journal() if self.scene.is_recorded else None
+        async with self._engine(self.wire, journal) as engine, anyio.create_task_group() as tasks:
+            for record in records:
+                tasks.start_soon(self._caller(engine).call, record)
+
+    async def survive(self, record: CallRecord) -> None:
+        """Make one call, and go on with it after each time that its process dies."""
+        for number, steps in enumerate((*self.scene.power, None)):
+            process = Process()
+            async with self._engine(MortalTransport(self.wire, process), self.journal(process), life=number) as engine:
+                await self._live(record, engine, process, steps)
+            if not process.is_dead:
+                record.ended_s = anyio.current_time()
+                return
+            await anyio.sleep(DEAD_S)
+
+    async def _live(self, record: CallRecord, engine: CancelEngine, process: Process, steps: int | None) -> None:
+        """One life: until the call is done, or the process dies."""
+        task: asyncio.Task[RunReport] | None = None
+        loop = asyncio.get_running_loop()
+
+        def die() -> None:
+            if task is not None and not task.done():
+                process.is_dead = True
+                task.cancel()
+
+        if steps is not None and isinstance(loop, VirtualClockLoop):
+            loop.after_steps(steps, die)
+        task = loop.create_task(self._go_on(record, engine))
+        await asyncio.wait([task])
+        if process.is_dead:
+            return
+        if task.exception() is None:
+            record.report = task.result()
+        else:
+            record.error = repr(task.exception())
+
+    async def _go_on(self, record: CallRecord, engine: CancelEngine) -> RunReport:
+        """Make the call, or go on with it where there is a record of it."""
+        progress = Progress()
+        with self.journal() as journal:
+            runs = [run for run in journal.runs() if run.header["call"] is not None]
+        with anyio.fail_after(LONGEST_CALL_S):
+            if runs:
+                mine = [self.accounts[name] for name in record.scene.accounts]
+                where = None if record.scope is None else record.scope.where
+                return await engine.resume(runs[0].run_id, mine, where=where, progress=progress)
+            record.began_s = anyio.current_time()
+            await self._caller(engine).make(record, progress)
+        return progress.report()
+
+    def journal(self, process: Process | None = None) -> Journal:
+        """The journal, as this process sees it."""
+
+        def new_store() -> Any:
+            return MortalStore(SqliteStore(self.where), process or Process())
+
+        return Journal(new_store, if_lost="go on", patience_s=2.0, in_loop=True)
+
+    def secrets_of(self, account: Account) -> Iterable[Secret]:
+        """What the account's key holds."""
+        return next(_venue(venue).secrets(account) for venue in self.scene.venues if venue.name == account.venue)
+
+    def _engine(self, transport: Transport, journal: Journal | None, *, life: int = 0) -> CancelEngine:
+        loop = asyncio.get_running_loop()
+        options: dict[str, Any] = {
+            "dice": Random(self.scene.seed + life),
+            "wall_clock": lambda: 1_795_000_000.0 + loop.time(),
+            **self.scene.engine,
+        }
+        venues = [_venue(venue) for venue in self.scene.venues]
+        return CancelEngine(*venues, transport=transport, retry=Retry(**self.scene.retry), journal=journal, **options)
+
+    def _caller(self, engine: CancelEngine) -> _Caller:
+        return _Caller(engine, self.accounts, self.simulators, self.scene.seed)
 
 
 # --- setting the scene
@@ -347,13 +462,14 @@ class _Caller:
         """Make the call, and note what it raises unless the scene asked for it."""
         try:
             with anyio.fail_after(LONGEST_CALL_S):
-                await self._make(record, progress)
+                await self.make(record, progress)
         except ReaderError:
             pass
         except Exception as error:  # noqa: BLE001  # whatever it is, the judge is to see it
             record.error = f"{type(error).__name__}: {error}"
 
-    async def _make(self, record: CallRecord, progress: Progress) -> None:
+    async def make(self, record: CallRecord, progress: Progress) -> None:
+        """Make the call as the scene says."""
         call, engine = record.scene, self.engine
         chosen = [self.accounts[name] for name in call.accounts]
         options = {**call.options, "progress": progress}

@@ -25,7 +25,7 @@ means the n-th of them, from 0. Where the last values of a body are null, they a
 | `walk` | account | number of a walk over the listing that begins, orders taken up again in the one before |
 | `summary` | account | its part is over, or was stopped: an object |
 
-A failure is null, or the name of its class, its code and its text.
+A failure is null, or the name of its class, its code, its text, and ms that the venue asked to wait.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ def _may_exist(pid: int) -> bool:
         return os.name != "posix"
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
-    except (OSError, OverflowError):
+    except OSError:
         return True  # it is somebody else's
     return True

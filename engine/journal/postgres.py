@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import shown
@@ -48,7 +48,7 @@ WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
 """What every connection begins with. A commit waits for the disk, and for as many copies as the server has set."""
 
 _ODD = re.compile(r"[@?#%\s\x00-\x1f]")
-_PORTS = re.compile(r"(\d{1,5}(,\d{1,5})*)?")
+_PORTS = re.compile(r"\d{0,5}(,\d{0,5})*")
 
 _WHAT_TO_DO = {
     "3D": "make that database, or name another one",
@@ -63,7 +63,7 @@ _WHAT_TO_DO = {
 }
 """What helps, by the beginning of the server's code. Source: PostgreSQL 17, appendix A."""
 
-_WORDS = (("password", "28"), ("pg_hba", "28"), ("role", "28"), ("does not exist", "3D"), ("too many", "53300"))
+_WORDS = (("too many", "53300"), ("password", "28"), ("pg_hba", "28"), ("role", "28"), ("does not exist", "3D"))
 """A connection that the server refuses comes without a code: these words of it stand for one."""
 
 _PUT = """
@@ -74,17 +74,17 @@ WITH held AS (
   INSERT INTO entry (run, seq, at_ms, kind, account, body, seal)
   SELECT held.run, (one->>0)::bigint, (one->>1)::bigint, one->>2, (one->>3)::bigint, one->>4,
     CASE WHEN (one->>0)::bigint = %(last)s THEN %(seal)s END
-  FROM held, jsonb_array_elements(%(text)s::jsonb) AS listed(one)
+  FROM held, json_array_elements(%(text)s::json) AS listed(one)
 ), fates AS (
   INSERT INTO fate (run, account, place, times, outcome)
   SELECT held.run, (one->>0)::bigint, (one->>1)::bigint, (one->>2)::bigint, one->>3
-  FROM held, jsonb_array_elements(%(fates)s::jsonb) AS listed(one)
+  FROM held, json_array_elements(%(fates)s::json) AS listed(one)
   ON CONFLICT (run, account, place) DO UPDATE
   SET times = greatest(fate.times, excluded.times), outcome = coalesce(nullif(excluded.outcome, ''), fate.outcome)
 ), accounts AS (
   INSERT INTO account (run, account, name, venue, is_done)
   SELECT held.run, (one->>0)::bigint, one->>1, one->>2, (one->>3)::bigint
-  FROM held, jsonb_array_elements(%(accounts)s::jsonb) AS listed(one)
+  FROM held, json_array_elements(%(accounts)s::json) AS listed(one)
   ON CONFLICT (run, account) DO UPDATE SET name = excluded.name, venue = excluded.venue, is_done = excluded.is_done
 )
 SELECT run FROM held
@@ -249,13 +249,16 @@ class PostgresStore(Tables):
         return f"{self._where} could not be used: {words}; {helps}"
 
     def _connected(self) -> Connection:
-        try:
-            connection: Connection = self._driver.connect(self._url.reveal(), autocommit=True, **self._options)
-            connection.execute(_SETTINGS)
-        except (self._driver.Error, UnicodeError) as error:
-            said = str(error)
-        else:
-            return connection
+        with ExitStack() as unless_well:
+            try:
+                connection: Connection = self._driver.connect(self._url.reveal(), autocommit=True, **self._options)
+                unless_well.callback(connection.close)
+                connection.execute(_SETTINGS)
+            except (self._driver.Error, UnicodeError) as error:
+                said = self._mask.hide_in_text(str(error))
+            else:
+                unless_well.pop_all()
+                return connection
         code = next((code for word, code in _WORDS if word in said), "")
         raise StoreError(self._in_words(said, code))
 
@@ -281,7 +284,7 @@ def _vetted(url: Secret, driver: Any) -> dict[str, Secret]:
     shown before all are as they should be.
     """
     parts = _parts(url, driver)
-    names = [parts[part] for part in ("user", "host", "dbname") if part in parts]
+    names = [parts[part] for part in ("user", "host", "hostaddr", "dbname") if part in parts]
     port = parts.get("port", Secret(""))
     if not parts or any(_ODD.search(name.reveal()) for name in names) or not _PORTS.fullmatch(port.reveal()):
         raise StoreError(
@@ -294,7 +297,8 @@ def _vetted(url: Secret, driver: Any) -> dict[str, Secret]:
 def _read(url: Secret, driver: Any) -> tuple[dict[str, object], Mask, str]:
     """How to connect beside what the URL says, what must not be shown, and the database in words."""
     parts = _vetted(url, driver)
-    hosts, name = (parts.get(part, Secret("")) for part in ("host", "dbname"))
+    name = parts.get("dbname", Secret(""))
+    hosts = parts.get("host", parts.get("hostaddr", Secret("")))
     options: dict[str, object] = {
         "connect_timeout": CONNECT_S,
         "tcp_user_timeout": SILENCE_S * 1000,

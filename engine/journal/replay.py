@@ -63,6 +63,7 @@ class AccountPart:
         waited_s: Seconds that they waited for limits.
         wire_s: Seconds that they were on their way.
         has_lost_mass: Whether the answer to a mass cancel is missing, or named not everything that it cancelled.
+        held_until_s: Until when the venue asked to send nothing for it, in seconds since the run began.
         mass_sent_s: When the last mass cancel left, in seconds since the run began, or None.
     """
 
@@ -77,6 +78,7 @@ class AccountPart:
     waited_s: float = 0.0
     wire_s: float = 0.0
     has_lost_mass: bool = False
+    held_until_s: float = 0.0
     mass_sent_s: float | None = None
 
     @property
@@ -229,7 +231,7 @@ class _Replay:
         elif entry.kind in (INTENT, REQUEST):
             self._intend(part, entry, Kind(body[0]), body[1] if entry.kind == INTENT else ())
         elif entry.kind == ANSWER:
-            self._answer(part, body)
+            self._answer(part, entry, body)
         elif entry.kind == FAULT:
             part.fault = (body[0], body[1])
         elif entry.kind == SUMMARY:
@@ -258,11 +260,13 @@ class _Replay:
             slot.start(entry.at_ms / 1000)
             self._in_flight[id(slot)] = (slot, part)
 
-    def _answer(self, part: AccountPart, body: Any) -> None:
+    def _answer(self, part: AccountPart, entry: Written, body: Any) -> None:
         asked, has_left, wire_ms, waited_ms, failure, facts = body + [None] * (6 - len(body))
         _, kind, sent_s = self._open.pop(asked)
         part.wire_s += wire_ms / 1000
         part.waited_s += waited_ms / 1000
+        if failure is not None and failure[3:]:
+            part.held_until_s = max(part.held_until_s, (entry.at_ms + failure[3]) / 1000)
         if not has_left:
             part.sent.pop(next(at for at in reversed(range(len(part.sent))) if part.sent[at].kind is kind))
         elif kind.is_mass:

@@ -47,6 +47,8 @@ CREATE TABLE account (
 ) {clustered}
 """
 
+_RUN_KINDS = (int, str, int, str, int, str, int, str, str, int, int, str)
+
 
 def tables(key: str, *, clustered: str = "") -> list[str]:
     """The statements that make the tables.
@@ -202,6 +204,10 @@ class Tables(ABC):
 
 
 def _run_row(row: Sequence[Any]) -> RunRow:
+    if tuple(map(type, row)) != _RUN_KINDS:
+        raise StoreError(
+            f"the table of runs does not say what it should of run {shown(row[1])}: it was changed by something else"
+        )
     run, run_id, began_ms, state, epoch, host, pid, boot, started, beat_ms, last, seal = row
     return RunRow(run, run_id, began_ms, state, epoch, Holder(host, pid, boot, started), beat_ms, last, seal)
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from engine.journal.entries import Group
 from engine.journal.sql import Tables, fenced, foreign, tables
@@ -59,6 +59,10 @@ FROM json_each(?) WHERE true
 ON CONFLICT (run, account) DO UPDATE SET name = excluded.name, venue = excluded.venue, is_done = excluded.is_done
 """
 
+_SOME_ENTRIES = "DELETE FROM entry WHERE run = ? AND seq IN (SELECT seq FROM entry WHERE run = ? LIMIT ?)"
+
+_SOME_FATES = "DELETE FROM fate WHERE run = ? AND (account, place) IN (SELECT account, place FROM fate WHERE run = ? LIMIT ?)"
+
 Done = TypeVar("Done")
 
 
@@ -69,12 +73,15 @@ class SqliteStore(Tables):
         StoreError: it cannot be used: the words say why, and what to do.
     """
 
+    OPENING: ClassVar[str] = "mode=rw"
+    """How SQLite is asked to open the file: as one that is there."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
         real = _made(path)
         with self._mapped():
             self._connection = sqlite3.connect(
-                f"{real.as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
+                f"{real.as_uri()}?{self.OPENING}", uri=True, timeout=0, isolation_level=None, check_same_thread=False
             )
         try:
             self.salt = self._opened()
@@ -174,20 +181,22 @@ class SqliteStore(Tables):
         """
         for run in runs:
             self.change("UPDATE run SET epoch = epoch + 1 WHERE run = ?", run.run)  # whoever still writes to it is told
-            while self.change("DELETE FROM entry WHERE run = ?1 AND seq IN (SELECT seq FROM entry WHERE run = ?1 LIMIT ?2)",
-                              run.run, AT_ONCE):  # fmt: skip
-                time.sleep(ROOM_S)
-            while self.change("DELETE FROM fate WHERE run = ?1 AND (account, place) IN "
-                              "(SELECT account, place FROM fate WHERE run = ?1 LIMIT ?2)", run.run, AT_ONCE):  # fmt: skip
-                time.sleep(ROOM_S)
+            for statement in (_SOME_ENTRIES, _SOME_FATES):
+                while self.change(statement, run.run, run.run, AT_ONCE):
+                    time.sleep(ROOM_S)
             with self.atomically():
                 self.change("DELETE FROM account WHERE run = ?", run.run)
                 self.change("DELETE FROM run WHERE run = ?", run.run)
         with suppress(StoreError):  # somebody else holds the file: what is free now is used by the next run
             while self.ask("PRAGMA freelist_count")[0][0]:
-                self.ask(f"PRAGMA incremental_vacuum({AT_ONCE})")
+                self._give_back()
                 time.sleep(ROOM_S)
             self.ask("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _give_back(self) -> None:
+        """Some pages. As a script: of a statement without rows the driver takes one step, and that would be one page."""
+        with self._mapped():
+            self._patiently(lambda: self._connection.executescript(f"PRAGMA incremental_vacuum({AT_ONCE})"))
 
     def problems(self) -> list[str]:
         """See `Store`."""

@@ -81,7 +81,7 @@ class _Record:
             expected = self._last + 1
             if row.seq != expected:
                 yield f"entry {expected} and those after it are missing, as far as entry {shown(row.seq)}"
-            self._last = row.seq
+            self._last = row.seq if isinstance(row.seq, int) else expected
             group.append(row)
             if row.seal is not None:
                 yield from self._close(group)

@@ -112,12 +112,6 @@ class Server:
             cursor = connection.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
 
-    def new_database(self):
-        """An empty one; gives its name."""
-        name = "d" + secrets.token_hex(8)
-        self.ask(f"CREATE DATABASE {name}")
-        return name
-
 
 @pytest.fixture(scope="session")
 def server():
@@ -151,8 +145,8 @@ class Place:
 
     def close(self):
         """Every store that was opened."""
-        for store in self._open:
-            store.close()
+        while self._open:
+            self._open.pop().close()
 
 
 class File(Place):
@@ -166,6 +160,12 @@ class File(Place):
 
     def _new(self):
         return SqliteStore(self.path)
+
+    def remove(self):
+        """Give up every store, and all that they have made."""
+        self.close()
+        for file in self.path.parent.iterdir():
+            file.unlink()
 
     def arguments(self):
         """For another process: which store to open, and on what."""
@@ -182,25 +182,30 @@ class File(Place):
 
 
 class Database(Place):
-    """A database of PostgreSQL."""
+    """A database of PostgreSQL, empty again at its end."""
 
     name = "postgres"
 
     def __init__(self, server):
         super().__init__()
         self.server = server
-        self.database = server.new_database()
+        self.url = server.url()
 
     def _new(self):
-        return PostgresStore(self.server.url(self.database))
+        return PostgresStore(self.url)
+
+    def remove(self):
+        """Give up every store, and all that they have made."""
+        self.close()
+        self.server.ask("DROP SCHEMA IF EXISTS cancel_engine CASCADE")
 
     def arguments(self):
         """For another process: which store to open, and on what."""
-        return ["postgres", self.server.url(self.database).reveal()]
+        return ["postgres", self.url.reveal()]
 
     def change(self, statement, *values):
         """Change what is kept behind the stores' backs."""
-        with psycopg.connect(self.server.url(self.database).reveal(), autocommit=True) as connection:
+        with psycopg.connect(self.url.reveal(), autocommit=True) as connection:
             connection.execute("SET search_path TO cancel_engine")
             return connection.execute(statement.replace("?", "%s"), values).rowcount
 
@@ -215,10 +220,10 @@ def file(tmp_path):
 
 @pytest.fixture
 def database(server):
-    """A place for records in an empty database of the server."""
+    """A place for records in a database of the server."""
     place = Database(server)
     yield place
-    place.close()
+    place.remove()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

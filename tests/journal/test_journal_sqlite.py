@@ -347,6 +347,20 @@ def test_a_full_disk_has_no_room_for_a_new_journal(small_disk):
     assert re.search(r"the disk is full; make room|look at the disk, which may be full or failing|No space left on device", words)
 
 
+class OnTheNetwork(SqliteStore):
+    """A store whose file lies where processes cannot share memory, as SQLite sees it."""
+
+    OPENING = "mode=rw&vfs=unix-dotfile"
+
+
+def test_a_disk_without_a_write_ahead_log_is_refused(tmp_path):
+    """Where SQLite cannot keep a write-ahead log, nothing is recorded in some slower way without a word."""
+    with pytest.raises(
+        StoreError, match=r"lies where SQLite cannot keep a write-ahead log \(.+ instead\), as on a network's disk: "
+    ):
+        OnTheNetwork(tmp_path / "a.db")
+
+
 def test_space_is_given_back(file):
     """A file from which a long run is removed is small again, and one that somebody else holds is not a failure."""
     store = file.store()
@@ -365,6 +379,38 @@ def test_space_is_given_back(file):
 
     assert large > 1_000_000
     assert file.path.stat().st_size < large / 10
+
+
+class Removing(SqliteStore):
+    """A store that lets somebody else in while it removes a run."""
+
+    meanwhile = None
+
+    def change(self, statement, *values):
+        """As a store does, and then the other one's turn."""
+        changed = super().change(statement, *values)
+        if statement.startswith("DELETE FROM entry"):
+            self.meanwhile()
+        return changed
+
+
+def test_whoever_writes_to_a_run_that_is_being_removed_is_fenced(file):
+    """From the first moment of a removal on nothing more gets into the run: nothing of it can stay behind."""
+    pen = begun(file.store())
+    pen.write((RUN, 0, {}))
+    refusals = []
+
+    def writes():
+        with pytest.raises(FencedError) as caught:
+            pen.write((FATE, 1, [0, "cancelled"]))
+        refusals.append(caught.value)
+
+    with closing(Removing(file.path)) as store:
+        store.meanwhile = writes
+        store.remove([pen.run])
+
+    assert refusals
+    assert [] == list(file.store().entries(pen.run))
 
 
 def test_a_removal_leaves_room_for_others(file):

@@ -183,6 +183,20 @@ def leaked(evidence):
     evidence.emitted.append(f"sent with {next(iter(evidence.secrets))}")
 
 
+def misrecorded(evidence):
+    """The journal has one result less than the report."""
+    run_id = evidence.calls[0].report.run_id
+    report, _ = evidence.recorded[run_id]
+    accounts = {name: replace(summary, results=summary.results[:-1]) for name, summary in report.accounts.items()}
+    evidence.recorded[run_id] = replace(report, accounts=accounts), []
+
+
+def altered(evidence):
+    """The journal's own check finds something."""
+    run_id = evidence.calls[0].report.run_id
+    evidence.recorded[run_id] = evidence.recorded[run_id][0], ["the entries 3 to 7 are not those that were sealed"]
+
+
 TAMPERINGS = {
     "no lie": [tampered_book],
     "one fate each": [reported_twice],
@@ -205,13 +219,14 @@ TAMPERINGS = {
         tampered_summary(verified=False),
         tampered_summary(fault="the venue is down", fault_code=Fault.UNREACHABLE),
     ],
+    "recorded": [misrecorded, altered, lambda evidence: evidence.recorded.clear()],
 }
 
 
 @pytest.mark.parametrize(("law", "tamper"), [(law, tamper) for law, tampers in TAMPERINGS.items() for tamper in tampers])
 def test_every_law_can_be_broken(law, tamper):
     """What a law forbids makes the judge name that law, and an honest run makes it name none."""
-    evidence = played(scene(orders=25, is_gentle=True))
+    evidence = played(scene(orders=25, is_gentle=True, is_recorded=True))
     before = broken_laws(evidence)
     tamper(evidence)
 

@@ -32,7 +32,12 @@ async def everything(engine, accounts, _ids):
 
 
 async def by_id(engine, accounts, _ids):
-    return await engine.mass_cancel(accounts, Scope(where=lambda _order: True))
+    return await engine.mass_cancel(accounts, Scope(where=every))
+
+
+def every(_order):
+    """A predicate, which no record can hold and no venue can express."""
+    return True
 
 
 async def known(engine, accounts, ids):
@@ -60,7 +65,7 @@ async def cut(where, scene, *cuts):
         return await do(engine, accounts, ids)
 
     async def again(engine, run_id):
-        return await engine.resume(run_id, accounts, where=lambda _order: True)
+        return await engine.resume(run_id, accounts, where=every if do is by_id else None)
 
     report, number = await lives(simulator, where, first, again, cuts)
     return report, simulator, number

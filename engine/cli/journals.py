@@ -73,7 +73,7 @@ class Recording:
     @property
     def advice(self) -> str:
         """How to go on with the run, should it be left at once."""
-        return "" if self.place is None else f"; to go on with it: {resume_line('', self.place)}"
+        return "" if self.place is None else f"; to go on with it, with the same accounts: {resume_line('', self.place)}"
 
     @contextmanager
     def opened(self) -> Iterator[Journal | None]:
@@ -112,7 +112,7 @@ class Recording:
             return AT_RISK if self.is_required else CLEAN
         remark(f"Recorded: {run}, last seal {_seal_of(journal, report.run_id)}")
         if report.stop is not None:
-            remark(f"To go on with it: {resume_line(report.run_id, self.place)}")
+            remark(f"To go on with it, with the same accounts: {resume_line(report.run_id, self.place)}")
         return CLEAN
 
 

@@ -589,7 +589,7 @@ def test_the_line_to_go_on_with_can_be_typed(cli, simulate, tmp_path):
     venue = simulate("--orders", 40)
     place = tmp_path / "a place" / "of its own.db"
     ran = cli("cancel-all", *venue.use, "--yes", "--deadline", 1, "--journal", place)
-    (line,) = [line for line in ran.err.splitlines() if line.startswith("To go on with it: ")]
+    (line,) = [line for line in ran.err.splitlines() if line.startswith("To go on with it")]
     again = cli(*shlex.split(line.partition(": cancel-engine ")[2]), *venue.use)
 
     assert (1, 0) == (ran.code, again.code)

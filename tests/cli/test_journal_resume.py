@@ -176,7 +176,7 @@ def test_ctrl_c_says_how_to_go_on(cli, simulate, started, ended):
     child.stderr.readline()
     child.send_signal(signal.SIGINT)
     ran = ended(child)
-    (line,) = [line for line in ran.err.splitlines() if line.startswith("To go on with it: ")]
+    (line,) = [line for line in ran.err.splitlines() if line.startswith("To go on with it")]
     again = cli(*line.partition("cancel-engine ")[2].split(), *venue.use, "--json")
 
     assert (1, 0, 40) == (ran.code, again.code, again.document["cancelled"])
@@ -191,7 +191,7 @@ def test_the_second_ctrl_c_says_it_too(simulate, under_way, ended):
     child.send_signal(signal.SIGINT)
     ran = ended(child)
 
-    assert (130, True) == (ran.code, ran.err.rstrip().endswith("to go on with it: cancel-engine resume"))
+    assert (130, True) == (ran.code, ran.err.rstrip().endswith("with the same accounts: cancel-engine resume"))
 
 
 def test_several_that_are_not_finished_are_named(cli, simulate, cut):
@@ -256,7 +256,7 @@ def test_a_resumption_can_be_stopped_and_resumed(cli, simulate, cut):
     (line,) = cli("runs", "--json").document["runs"]
 
     assert (1, "the deadline came first") == (stopped.code, stopped.document["stop"])
-    assert f"To go on with it: cancel-engine resume {run_id}" in stopped.err
+    assert f"To go on with it, with the same accounts: cancel-engine resume {run_id}" in stopped.err
     assert (0, 40, 3, "finished") == (ran.code, ran.document["cancelled"], line["lives"], line["state"])
 
 

@@ -360,6 +360,8 @@ async def test_the_end_is_not_cut_short(file):
             native = asyncio.create_task(two.end([made(two, RUN), made(two, END)]))
             await anyio.sleep(0.05)
             native.cancel()
+            await anyio.sleep(0.05)
+            assert not native.done()
             tasks.cancel_scope.cancel()
         assert store.go.is_set()
         with pytest.raises(asyncio.CancelledError):

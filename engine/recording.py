@@ -183,6 +183,7 @@ class RunRecorder:
         self._writer = writer
         self._seq = 0 if writer is None else writer.seq
         self._entries: list[Entry] = []
+        self._waiting: list[asyncio.Future[bool]] = []
         self._is_due = False
         self._is_lost = False
         self._numbers: dict[str, int] = {}
@@ -242,17 +243,24 @@ class RunRecorder:
         return seq
 
     def _put(self) -> None:
+        """Hand over what this turn of the loop has written down, for all who wait for that together."""
         self._is_due = False
-        if self._writer is not None and self._entries:
-            entries, self._entries = self._entries, []
-            self._writer.put(entries)
+        entries, self._entries = self._entries, []
+        waiting, self._waiting = self._waiting, []
+        if self._writer is not None:
+            self._writer.put(entries, waiting)
 
     async def commit(self) -> bool:
         """Wait until everything so far is on disk; False if it will not be."""
         if self._writer is None:
             raise AssertionError("a record is opened before it is kept")
-        entries, self._entries = self._entries, []
-        return await self._writer.commit(entries)
+        loop = asyncio.get_running_loop()
+        kept: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append(kept)
+        if not self._is_due:
+            self._is_due = True
+            loop.call_soon(self._put)
+        return await kept
 
     def mourn(self) -> None:
         """The record is lost: say so, once, as loudly as a log can."""

@@ -24,7 +24,7 @@ from engine.core.quota import Kind
 from engine.core.report import RunReport
 from engine.core.slots import Slot, Witness
 from engine.core.summary import CancelSummary, Fault
-from engine.errors import ThrottledError, VenueError
+from engine.errors import JournalError, ThrottledError, VenueError
 from engine.journal.bodies import Texts, fate_body, ms, order_body, summary_body, trimmed
 from engine.journal.entries import (
     ACCOUNT,
@@ -183,6 +183,7 @@ class RunRecorder:
         self._writer = writer
         self._seq = 0 if writer is None else writer.seq
         self._entries: list[Entry] = []
+        self._waiting: list[asyncio.Future[bool]] = []
         self._is_due = False
         self._is_lost = False
         self._numbers: dict[str, int] = {}
@@ -223,13 +224,15 @@ class RunRecorder:
         self.note(ACCOUNT, self._numbers[name], [name, venue, fingerprint])
 
     async def open(self, began_ms: int) -> None:
-        """Make the record. What was noted so far is kept with the first request, at the latest.
+        """Make the record, or go on with it: what was noted so far is on disk afterwards.
 
         Raises:
-            JournalError: it cannot be made.
+            JournalError: it cannot be made, or not written.
         """
         if self._writer is None:
             self._writer = await self._journal.begin(self.run_id, began_ms)
+        if not await self.commit():
+            raise JournalError(f"the run cannot be recorded, and was not begun: {self.lost}")
 
     def note(self, kind: str, account: int, body: Any) -> int:
         """Write something down; give back the number of its entry."""
@@ -242,17 +245,24 @@ class RunRecorder:
         return seq
 
     def _put(self) -> None:
+        """Hand over what this turn of the loop has written down, for all who wait for that together."""
         self._is_due = False
-        if self._writer is not None and self._entries:
-            entries, self._entries = self._entries, []
-            self._writer.put(entries)
+        entries, self._entries = self._entries, []
+        waiting, self._waiting = self._waiting, []
+        if self._writer is not None:
+            self._writer.put(entries, waiting)
 
     async def commit(self) -> bool:
         """Wait until everything so far is on disk; False if it will not be."""
         if self._writer is None:
             raise AssertionError("a record is opened before it is kept")
-        entries, self._entries = self._entries, []
-        return await self._writer.commit(entries)
+        loop = asyncio.get_running_loop()
+        kept: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append(kept)
+        if not self._is_due:
+            self._is_due = True
+            loop.call_soon(self._put)
+        return await kept
 
     def mourn(self) -> None:
         """The record is lost: say so, once, as loudly as a log can."""

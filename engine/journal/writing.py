@@ -12,7 +12,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -35,6 +35,9 @@ BEAT_S = 5.0
 CLOSE_S = 5.0
 """How long closing waits for what is still to be written. A guess."""
 
+LEAST_PER_S = 10_000
+"""Entries a second that are to be expected of a writer that does its work. A guess: a tenth of what it does on a slow disk."""
+
 GATHERED = 200
 """Entries that are gathered before they are written where there is no thread."""
 
@@ -45,7 +48,7 @@ class Writer:
     Args:
         store: Where they are kept; from here on it belongs to the writer's thread.
         in_loop: Write in the calling thread, without one of its own: for a loop whose time does not wait for threads.
-        patience_s: After so long without an answer a run counts as lost.
+        patience_s: After so long without an answer, and without any progress of the writer, a run counts as lost.
         wall_clock: Gives Unix seconds.
     """
 
@@ -69,6 +72,10 @@ class Writer:
         self._held_back: _Item | _Call | None = None
         self._runs: dict[RunWriter, float] = {}
         """Runs to beat for, and when each was last written, on the monotonic clock."""
+        self._moved_s = 0.0
+        """When the writer last began or ended a group, on that clock."""
+        self._at_work = 0
+        """How many entries the present group has."""
 
     async def begin(self, run_id: str, began_ms: int) -> RunWriter:
         """Make a run.
@@ -87,6 +94,10 @@ class Writer:
             StoreError: it could not be taken.
         """
         return await self._called(lambda: self._store.claim(run_id, this_process(), self._now_ms()))
+
+    def patience_left_s(self) -> float:
+        """Seconds for which it is to be waited on: it may be behind with its work, or have a large group in hand."""
+        return self._moved_s + self.patience_s + self._at_work / LEAST_PER_S - time.monotonic()
 
     def close(self) -> None:
         """Write what is left and give the store back; waits 5 s at most. Closing twice does nothing."""
@@ -130,17 +141,17 @@ class Writer:
         self._start()
         call = _Call(lambda: self._handle(work()))
         loop = asyncio.get_running_loop()
-        waiter = call.waiter = _Waiter(loop, loop.create_future())
+        answered: asyncio.Future[bool] = loop.create_future()
+        waiter = call.waiter = _Waiter(loop, [answered])
         # A store may wait for somebody else as long as a run is patient, and says so in better words.
-        timer = loop.call_later(2 * self.patience_s, waiter.settle, False)
+        waiter.timer = loop.call_later(2 * self.patience_s, waiter.settle, False)
         self._queue.put(call)
         try:
-            await waiter.future
+            await answered
         except asyncio.CancelledError:
             call.forget()
+            waiter.timer.cancel()
             raise
-        finally:
-            timer.cancel()
         if call.error is not None:
             raise call.error
         if call.result is None:
@@ -227,9 +238,11 @@ class Writer:
             groups.setdefault(item.run, []).append(item)
         for run, group in groups.items():
             entries = [entry for item in group for entry in item.entries]
+            self._at_work, self._moved_s = len(entries), time.monotonic()
             if entries and run.lost is None:
                 with _concerning(run):
                     self._keep(run, entries)
+            self._at_work, self._moved_s = 0, time.monotonic()
             _answer([item.waiter for item in group], is_kept=run.lost is None)
             if run.lost is not None or any(item.is_last for item in group):
                 self._runs.pop(run, None)
@@ -278,35 +291,51 @@ class RunWriter:
         self._has_ended = False
         self._gathered: list[Entry] = []
 
-    def put(self, entries: list[Entry]) -> None:
-        """Have these kept, soon; takes the list over. Never blocks and never raises."""
-        if not self._is_open() or not entries:
+    def put(self, entries: list[Entry], waiting: Sequence[asyncio.Future[bool]] = (), *, is_last: bool = False) -> None:
+        """Have these kept, soon; takes the list over. Never blocks and never raises.
+
+        Args:
+            entries: What is to be kept, in its order.
+            waiting: Futures of the running loop: true once these entries and all before are on disk; false if the record is lost,
+                or if that takes longer than the writer is patient, by which it is lost.
+            is_last: Whether to take nothing more.
+        """
+        if not self._is_open():
+            _settle(waiting, is_kept=False)
             return
-        if not self._writer.gathers:
+        self._has_ended = is_last
+        if self._writer.gathers:
+            self._gathered += entries
+            if waiting or is_last or len(self._gathered) >= GATHERED:
+                self.flush(is_last=is_last)
+                _settle(waiting, is_kept=self.lost is None)
+        elif waiting:
+            loop = asyncio.get_running_loop()
+            waiter = _Waiter(loop, waiting)
+            waiter.timer = loop.call_later(self._writer.patience_s, self._stop_waiting, waiter)
+            self._writer.take(_Item(self, entries, waiter, is_last=is_last))
+        elif entries:
             self._writer.take(_Item(self, entries))
-            return
-        self._gathered += entries
-        if len(self._gathered) >= GATHERED:
-            self.flush()
 
     async def commit(self, entries: list[Entry]) -> bool:
-        """Have these kept, and wait until they and all before are on disk.
-
-        True if they are; False if the record is lost, or if that takes longer than the writer is patient, by which it is lost.
-        """
-        return await self._committed(entries, is_last=False)
+        """Have these kept, and wait until they and all before are on disk; see `put`."""
+        kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.put(entries, [kept])
+        return await kept
 
     async def end(self, entries: list[Entry]) -> bool:
         """Commit these, and take nothing more. No cancellation cuts it short: it is bounded by the writer's patience."""
         is_kept = False
         with anyio.CancelScope(shield=True):
-            is_kept = await self._committed(entries, is_last=True)
+            kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self.put(entries, [kept], is_last=True)
+            is_kept = await _stubborn(kept)
         return is_kept  # noqa: RET504  # a scope may swallow what it ends, as a type checker sees it
 
-    def flush(self) -> None:
+    def flush(self, *, is_last: bool = False) -> None:
         """Write what is gathered where there is no thread that does."""
         entries, self._gathered = self._gathered, []
-        self._writer.take(_Item(self, entries))
+        self._writer.take(_Item(self, entries, is_last=is_last))
 
     def lose(self, why: str, *, is_fenced: bool = False) -> None:
         """Keep nothing more of this run; the first reason stands."""
@@ -314,27 +343,13 @@ class RunWriter:
             self.is_fenced = is_fenced
             self.lost = why
 
-    async def _committed(self, entries: list[Entry], *, is_last: bool) -> bool:
-        if not self._is_open():
-            return False
-        self._has_ended = is_last
-        if self._writer.gathers:
-            entries, self._gathered = self._gathered + entries, []
-            self._writer.take(_Item(self, entries, is_last=is_last))
-            return self.lost is None
-        loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop, loop.create_future())
-        timer = loop.call_later(self._writer.patience_s, self._stop_waiting, waiter)
-        self._writer.take(_Item(self, entries, waiter, is_last=is_last))
-        try:
-            return await (_stubborn(waiter.future) if is_last else waiter.future)
-        finally:
-            timer.cancel()
-
     def _stop_waiting(self, waiter: _Waiter) -> None:
-        if not waiter.future.done():
-            self.lose(f"the journal did not answer within {self._writer.patience_s:g} s")
-            waiter.settle(is_kept=False)
+        left_s = self._writer.patience_left_s()
+        if left_s > 0:
+            waiter.timer = waiter.loop.call_later(left_s, self._stop_waiting, waiter)
+            return
+        self.lose(f"the journal did not answer within {self._writer.patience_s:g} s")
+        waiter.settle(is_kept=False)
 
     def _is_open(self) -> bool:
         why_not = self._writer.why_not
@@ -343,17 +358,19 @@ class RunWriter:
         return self.lost is None and not self._has_ended
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiter:
-    """Somebody in an event loop who waits for an answer."""
+    """Those in an event loop who wait for one answer, and what ends their patience."""
 
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[bool]
+    waiting: Sequence[asyncio.Future[bool]]
+    timer: asyncio.TimerHandle | None = None
 
     def settle(self, is_kept: bool) -> None:  # noqa: FBT001  # a loop's timer gives no names
         """Give the answer, in the loop; too late for one who has gone is no harm."""
-        if not self.future.done():
-            self.future.set_result(is_kept)
+        if self.timer is not None:
+            self.timer.cancel()
+        _settle(self.waiting, is_kept=is_kept)
 
 
 @dataclass(slots=True)
@@ -430,12 +447,18 @@ def _answer(waiters: Iterable[_Waiter | None], *, is_kept: bool) -> None:
             loops.setdefault(waiter.loop, []).append(waiter)
     for loop, of_loop in loops.items():
         with suppress(RuntimeError):  # it is closed by now: nobody waits there
-            loop.call_soon_threadsafe(_settle, of_loop, is_kept)
+            loop.call_soon_threadsafe(_settle_all, of_loop, is_kept)
 
 
-def _settle(waiters: Iterable[_Waiter], is_kept: bool) -> None:  # noqa: FBT001  # a loop's callback gives no names
+def _settle_all(waiters: Iterable[_Waiter], is_kept: bool) -> None:  # noqa: FBT001  # a loop's callback gives no names
     for waiter in waiters:
         waiter.settle(is_kept)
+
+
+def _settle(waiting: Iterable[asyncio.Future[bool]], *, is_kept: bool) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_result(is_kept)
 
 
 def _seconds_until(moment_s: float | None) -> float | None:

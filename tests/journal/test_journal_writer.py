@@ -160,6 +160,21 @@ async def test_what_is_put_at_once_stays_together(file):
     assert [7_000] == [size for size in sizes if size > writing.MOST_IN_GROUP]
 
 
+async def test_nobody_waits_for_company(file):
+    """A commit does not linger as entries do that nobody waits for: most take far less time than that."""
+    store = file.store()
+    store.ask("PRAGMA synchronous = OFF")  # the disk's own time is not what is looked at
+    with writing_to(store) as writer:
+        run = await writer.begin("a", NOW_MS)
+        took_s = []
+        for _ in range(50):
+            start_s = time.monotonic()
+            assert await run.commit([made(run, INTENT)])
+            took_s.append(time.monotonic() - start_s)
+
+    assert sorted(took_s)[25] < writing.LINGER_S * 0.8
+
+
 async def test_many_who_wait_share_a_group(file):
     """Sixty-four who commit at the same moment are answered by a few groups."""
     with writing_to(file.store()) as writer:

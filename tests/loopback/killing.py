@@ -237,7 +237,7 @@ class Play:
                     self.played.wrong.append(f"life {self.played.lives} ended with {ended}")
                     return self.played
                 self.played.kills += 1
-                await asyncio.sleep(0.02)  # what the dead one has sent arrives
+                await self._rest()
                 run_id = self._look(run_id, before)
                 (self._folder / "said.json").unlink(missing_ok=True)
             if report is None:
@@ -252,8 +252,15 @@ class Play:
         self.simulator.on_request(requests, arrived.set)
         await home.live(self.life(base_url, None), until=arrived.wait())
         self.played.kills += 1
-        await asyncio.sleep(0.02)
+        await self._rest()
         return self._look(None, 0)
+
+    async def _rest(self):
+        """Let what the dead one has sent arrive: whoever looks at its journal keeps the venue from taking it in."""
+        seen = -1
+        while seen != len(self.ledger.requests):
+            seen = len(self.ledger.requests)
+            await asyncio.sleep(0.03)
 
     def judged(self, document):
         """What is wrong with this report."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import anyio
 from engine.core.cause import Cause
 from engine.core.order import OpenOrder
 from engine.core.plan import AccountPlan, choose, pays_to_list_first
-from engine.core.priority import PRIORITIES, name_of
+from engine.core.priority import name_of
 from engine.core.quota import Kind, Window
 from engine.core.request import Account, Scope, checked_ids, checked_seconds
 from engine.core.retry import Retry
@@ -23,12 +23,10 @@ from engine.core.slots import Slot, Slots, Witness
 from engine.core.summary import CancelSummary, Outage
 from engine.core.work import Drain
 from engine.errors import ConfigError, JournalError
-from engine.journal.bodies import scope_body, scope_of
+from engine.journal.bodies import scope_body
 from engine.journal.journal import Journal, program
-from engine.journal.replay import RunRecord
-from engine.journal.writing import RunWriter
 from engine.log import new_log
-from engine.pacing import DAY_S, Lanes
+from engine.pacing import Lanes
 from engine.planning import means_of
 from engine.progress import AccountCall, Begun, Call
 from engine.recording import AccountRecord, RunRecorder, Unrecorded
@@ -52,9 +50,6 @@ Where = Callable[[OpenOrder], bool]
 
 ORDERS, MASS = "orders", "mass"
 """What a call cancels, in its record: known orders, or a scope."""
-
-MOST_NAMES = 5
-"""Accounts that an error names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +138,7 @@ class Desk:
         self.in_flight_in_all = in_flight_in_all
         self._in_flight = in_flight
         self._grace_s = grace_s
-        self._wall_clock = wall_clock
+        self.wall_clock = wall_clock
         venues = list(venues)
         self.routes = {venue.name: self._new_route(venue, in_flight_in_all) for venue in venues}
         if not venues or len(self.routes) < len(venues):
@@ -151,7 +146,7 @@ class Desk:
 
     def _new_route(self, venue: Venue, in_flight: int) -> Route:
         lanes = Lanes(venue.name, venue.limits, retry=self.retry, most_ids=venue.most_ids, in_flight=in_flight)
-        return Route(venue, lanes, VenueClock(self._wall_clock))
+        return Route(venue, lanes, VenueClock(self.wall_clock))
 
     def known(self, account: Account, order_ids: Iterable[str], wish: Wish, *, verify: bool) -> Call:
         """A call that cancels these orders.
@@ -168,7 +163,7 @@ class Desk:
                 if problem is not None:
                     slot.bar(problem, anyio.current_time())
             known = [slot for slot in slots if not slot.is_barred]
-            return slots, self._new_drain(sender, slots, _only(slots), known=known, proves=verify)
+            return slots, self.new_drain(sender, slots, only(slots), known=known, proves=verify)
 
         header = {"call": ORDERS, "scope": None, "options": {"verify": verify, "deadline_s": wish.deadline_s}}
         call = self._new_call(self.checked([account]), Scope(), new_work, wish, header)
@@ -198,7 +193,7 @@ class Desk:
 
         def new_work(sender: Sender, witness: Witness | None) -> tuple[Slots, Drain]:
             slots = Slots(witness=witness)
-            drain = self._new_drain(
+            drain = self.new_drain(
                 sender,
                 slots,
                 scope,
@@ -238,9 +233,9 @@ class Desk:
         life = Life(
             run_id=uuid.uuid4().hex[:12],
             start_s=anyio.current_time(),
-            started_at=self._wall_clock(),
+            started_at=self.wall_clock(),
             accounts={account.name: account for account in accounts},
-            venues={account.name: self._route_of(account).venue.name for account in accounts},
+            venues={account.name: self.route_of(account).venue.name for account in accounts},
         )
         log = new_log(run_id=life.run_id)
         record = None
@@ -249,10 +244,10 @@ class Desk:
             asked = {"reason": wish.cause.reason, "requested_by": wish.cause.requested_by}
             record.begins({"run_id": life.run_id, "started_at": life.started_at, **header, **asked, **program()})
             for account in accounts:
-                record.adds(account.name, life.venues[account.name], self._fingerprint(account))
-        return self._assembled(life, scope, new_work, wish, record=record, log=log, settle_s=settle_s, note=note)
+                record.adds(account.name, life.venues[account.name], self.fingerprint_of(account))
+        return self.assemble(life, scope, new_work, wish, record=record, log=log, settle_s=settle_s, note=note)
 
-    def _assembled(
+    def assemble(
         self,
         life: Life,
         scope: Scope,
@@ -308,115 +303,9 @@ class Desk:
             outages_before=life.outages,
         )
 
-    # --- another life of a run
-
-    def checked_again(self, record: RunRecord, accounts: Iterable[Account], *, takes_new_keys: bool) -> list[Account]:
-        """The accounts that the run is for and is not done with; others are left alone.
-
-        Raises:
-            ConfigError: one is missing, for another venue, or, unless `takes_new_keys`, has another key than when the run began.
-        """
-        given = {account.name: account for account in self.checked(accounts)}
-        missing = [part.name for part in record.parts.values() if not part.is_done and part.name not in given]
-        if missing:
-            names = ", ".join(missing[:MOST_NAMES]) + (f" and {len(missing) - MOST_NAMES:,} more" if missing[MOST_NAMES:] else "")
-            raise JournalError(f"run {record.run_id} is not done with {names}; give their credentials as well")
-        chosen = [given[part.name] for part in record.parts.values() if not part.is_done]
-        for part, account in zip((part for part in record.parts.values() if not part.is_done), chosen, strict=True):
-            where = f"run {record.run_id}, account {account.name!r}"
-            if self._route_of(account).venue.name != part.venue:
-                raise JournalError(
-                    f"{where}: it is at {part.venue}, and what was given is for {self._route_of(account).venue.name}"
-                )
-            if not takes_new_keys and self._fingerprint(account) != part.fingerprint:
-                raise JournalError(
-                    f"{where}: its key is another one than when the run began; if the venue has given out a new one for the same "
-                    "orders, say so (takes_new_keys, --new-keys)"
-                )
-        return chosen
-
-    def resumed(
-        self,
-        record: RunRecord,
-        accounts: Iterable[Account],
-        writer: RunWriter,
-        wish: Wish,
-        *,
-        where: Where | None,
-        priority: Rank | None,
-    ) -> Call:
-        """A call that goes on with the run, for those accounts that it is not done with."""
-        journal = self.kept()
-        header, by_name = record.header, {part.name: part for part in record.parts.values()}
-        started_at = float(header["started_at"])
-        elapsed_s = max(self._wall_clock() - started_at, record.last_ms / 1000)
-        report = record.report()
-        life = Life(
-            run_id=record.run_id,
-            start_s=anyio.current_time() - elapsed_s,
-            started_at=started_at,
-            accounts={account.name: account for account in accounts},
-            venues={part.name: part.venue for part in record.parts.values()},
-            summaries={part.name: report.accounts[part.name] for part in record.parts.values() if part.is_done},
-            outages=record.outages,
-        )
-        options, is_mass = header["options"], header["call"] == MASS
-        scope = scope_of(header["scope"], where) if is_mass else Scope()
-
-        def new_work(sender: Sender, witness: Witness | None) -> tuple[Slots, Drain]:
-            part = by_name[sender.account.name]
-            sender.requests, sender.waited_s, sender.wire_s = len(part.sent), part.waited_s, part.wire_s
-            known = part.slots.go_on(life.start_s, witness)
-            drain = self._new_drain(
-                sender,
-                part.slots,
-                scope if is_mass else _only(part.slots),
-                known=known,
-                proves=is_mass or options["verify"],
-                accounts=len(life.accounts),
-                lists_first=is_mass and options["lists_first"],
-                rank=priority or PRIORITIES.get(options.get("priority")),
-                settles=bool(options.get("settle_s")),
-            )
-            drain.is_uncounted = part.has_lost_mass
-            drain.mass_sent_s = None if part.mass_sent_s is None else life.start_s + part.mass_sent_s
-            return part.slots, drain
-
-        log = new_log(run_id=life.run_id)
-        recorder = RunRecorder(journal, life.run_id, start_s=life.start_s, log=log, writer=writer, texts=record.texts)
-        recorder.knows({part.name: part.number for part in record.parts.values()})
-        asked = {"reason": wish.cause.reason, "requested_by": wish.cause.requested_by}
-        recorder.resumes({"at": self._wall_clock(), **asked, **program()})
-        cause = Cause(header["reason"], header["requested_by"])
-        self._recall(record, life)
-        call = self._assembled(
-            life, scope, new_work, replace(wish, cause=cause), record=recorder, log=log, settle_s=options.get("settle_s") or 0.0
-        )
-        for part in call.parts:
-            if len(by_name[part.name].slots) and not part.is_finished:
-                part.begin()  # what it is known to have is accounted for even if the call is stopped before its turn
-        return call
-
-    def _recall(self, record: RunRecord, life: Life) -> None:
-        """Count what was sent before: the venue does."""
-        now_s = anyio.current_time()
-        sent = [(each, part) for part in record.parts.values() if part.name in life.accounts for each in part.sent]
-        for each, part in sorted(sent, key=lambda pair: pair[0].at_ms):
-            account, left_s = life.accounts[part.name], life.start_s + each.at_ms / 1000
-            route = self._route_of(account)
-            lane = route.lanes.of(route.venue.identity(account))
-            if now_s - left_s <= lane.remembers_s:
-                lane.recall(each.kind, left_s, each.orders)
-            elif lane.counts_days and each.kind.is_cancel and now_s - left_s <= DAY_S:
-                lane.recall(each.kind, left_s, 0)
-        for part in record.parts.values():
-            if part.name in life.accounts and part.held_until_s:
-                route = self._route_of(life.accounts[part.name])
-                route.lanes.of(route.venue.identity(life.accounts[part.name])).keep_held(life.start_s + part.held_until_s)
-
-    def _fingerprint(self, account: Account) -> str:
+    def fingerprint_of(self, account: Account) -> str:
         """Tells the account's key from another one."""
-        return fingerprint(self._route_of(account).venue.secrets(account), self.kept().salt)
+        return fingerprint(self.route_of(account).venue.secrets(account), self.kept().salt)
 
     def kept(self) -> Journal:
         """The journal.
@@ -433,7 +322,7 @@ class Desk:
         found = [outage for route in self.routes.values() for outage in route.lanes.health.outages(start_s, end_s)]
         return sorted(found, key=lambda outage: outage.began_s)
 
-    def _new_drain(
+    def new_drain(
         self,
         sender: Sender,
         slots: Slots,
@@ -446,6 +335,7 @@ class Desk:
         rank: Rank | None = None,
         settles: bool = False,
     ) -> Drain:
+        """The work of taking these orders off the book, for one account; see `Drain`."""
         venue, lane = sender.venue, sender.lane
         mass_cancels = venue.mass_cancels(scope)
         windows = [quota.requests for quota in venue.limits.per_account if isinstance(quota, Window)]
@@ -457,6 +347,9 @@ class Desk:
             sender.record.plans(tactic.to_dict())
             return tactic.kind if tactic.kind.is_mass else None
 
+        known = list(known)
+        if known or not mass_cancels:
+            sender.record.plans(_by_id(known, venue))
         return Drain(
             slots,
             lambda order: venue.belongs(scope, order),
@@ -480,7 +373,7 @@ class Desk:
         Raises:
             ConfigError: the engine is not open.
         """
-        transport, route = self._opened(), self._route_of(account)
+        transport, route = self._opened(), self.route_of(account)
         written = record or Unrecorded()
         return Sender(route, account, transport, grace_s=grace_s, is_bounded=is_bounded, record=written, log=log)
 
@@ -494,7 +387,7 @@ class Desk:
             raise ConfigError("the engine is not open: use `async with CancelEngine(...) as engine`")
         return self.transport
 
-    def _route_of(self, account: Account) -> Route:
+    def route_of(self, account: Account) -> Route:
         """The way to the account's venue.
 
         Raises:
@@ -532,7 +425,7 @@ class Desk:
             if account.name in names:
                 raise ConfigError(f"two accounts are named {account.name!r}; the report could not tell them apart")
             names.add(account.name)
-            self._route_of(account).venue.check(account, scope)
+            self.route_of(account).venue.check(account, scope)
         return accounts
 
     def shared_time_s(self, plans: Iterable[AccountPlan]) -> float:
@@ -543,6 +436,13 @@ class Desk:
         return max(self.routes[name].venue.limits.shared_time_s(requests) for name, requests in by_venue.items())
 
 
-def _only(slots: Slots) -> Scope:
+def _by_id(known: Sequence[Slot], venue: Venue) -> dict[str, Any]:
+    """What a record says of the plan where orders go by id."""
+    kind = Kind.CANCEL_MANY if venue.most_ids > 1 else Kind.CANCEL_ONE
+    which = f"{len(known):,} known orders go first" if known else "no cancel of the venue's own hits this scope alone"
+    return {"kind": kind.value, "why": f"{which}; orders go by id, up to {venue.most_ids:,} in a request"}
+
+
+def only(slots: Slots) -> Scope:
     """The scope of these orders and no other."""
     return Scope(order_ids=frozenset(slot.order_id for slot in slots))

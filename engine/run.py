@@ -32,6 +32,7 @@ from engine.planning import plan_account
 from engine.preparing import Desk, Rank, Where, Wish
 from engine.progress import Call, Progress
 from engine.resolving import read_until_known
+from engine.resuming import checked_again, resumed
 from engine.streaming import ResultStream
 from engine.venues.base import Transport, Venue
 from engine.venues.http import HttpTransport
@@ -322,14 +323,14 @@ class CancelEngine:
             raise JournalError(words)
         if where is not None and not record.has_where:
             raise JournalError(f"run {run_id} was for every order of its scope: leave where= out, or begin another run")
-        chosen = self._desk.checked_again(record, accounts, takes_new_keys=takes_new_keys)
+        chosen = checked_again(self._desk, record, accounts, takes_new_keys=takes_new_keys)
         writer = await journal.claim(run_id)
         if writer.seq != record.last + 1:  # somebody else went on with it meanwhile
             record = await journal.load(run_id)
         if record.is_finished and record.ending is not None:
             await writer.end([Entry(writer.seq, record.last_ms, END, NO_ACCOUNT, record.ending)])
             return record.report()
-        return await self._run(self._desk.resumed(record, chosen, writer, wish, where=where, priority=priority), progress)
+        return await self._run(resumed(self._desk, record, chosen, writer, wish, where=where, priority=priority), progress)
 
     async def plan(
         self,

@@ -15,7 +15,7 @@ from typing import Any
 import click
 from platformdirs import user_state_path
 
-from engine.cli.output import AT_RISK, CLEAN, clean, print_sentence, stderr_console, the_one
+from engine.cli.output import AT_RISK, CLEAN, clean, remark, the_one
 from engine.cli.tables import BAD
 from engine.config import is_variable
 from engine.core.cause import Cause
@@ -73,7 +73,7 @@ class Recording:
     @property
     def advice(self) -> str:
         """How to go on with the run, should it be left at once."""
-        return "" if self.place is None else f"; to go on with it: {resume_line('', self.place)}"
+        return "" if self.place is None else f"; to go on with it, with the same accounts: {resume_line('', self.place)}"
 
     @contextmanager
     def opened(self) -> Iterator[Journal | None]:
@@ -108,11 +108,11 @@ class Recording:
                 f"The record of {run} is INCOMPLETE: {_unstopped(report.unrecorded)}. "
                 "It ends before the run did; keep the report of the run itself."
             )
-            print_sentence(stderr_console(), words, style=BAD)
+            remark(words, style=BAD)
             return AT_RISK if self.is_required else CLEAN
-        print_sentence(stderr_console(), f"Recorded: {run}, last seal {_seal_of(journal, report.run_id)}")
+        remark(f"Recorded: {run}, last seal {_seal_of(journal, report.run_id)}")
         if report.stop is not None:
-            print_sentence(stderr_console(), f"To go on with it: {resume_line(report.run_id, self.place)}")
+            remark(f"To go on with it, with the same accounts: {resume_line(report.run_id, self.place)}")
         return CLEAN
 
 

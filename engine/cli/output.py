@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -82,6 +83,12 @@ def the_one(error: BaseException) -> BaseException:
 def print_sentence(console: Console, sentence: str, *, style: str = "") -> None:
     """Print one sentence: wrapped at words on a terminal, on one line elsewhere."""
     console.print(Text(clean(sentence), style=style), soft_wrap=not console.is_terminal)
+
+
+def remark(sentence: str, *, style: str = "") -> None:
+    """Say something on stderr that must cost nothing where nobody listens."""
+    with suppress(OSError):
+        print_sentence(stderr_console(), sentence, style=style)
 
 
 def print_json(document: Mapping[str, Any], *, indent: int | None = 2) -> None:

@@ -132,7 +132,8 @@ def say_unfinished(line: RunLine, place: Place) -> str:
     """That a run has not ended, before its report is shown."""
     if line.state == RUNNING:
         return f"Run {line.run_id} is under way: this is how it stands."
-    return f"Run {line.run_id} was cut off: this is as far as it is recorded. To go on with it: {resume_line(line.run_id, place)}"
+    how = resume_line(line.run_id, place)
+    return f"Run {line.run_id} was cut off: this is as far as it is recorded. To go on with it, with its accounts: {how}"
 
 
 def check_resumable(line: RunLine) -> None:

@@ -8,7 +8,7 @@ import click
 
 from engine.cli.accounts import Wanted, account_options
 from engine.cli.journals import Place, Recording, cause_options, journal_option, looking_back
-from engine.cli.output import CLEAN, print_sentence, stderr_console
+from engine.cli.output import CLEAN, remark
 from engine.cli.past import check_resumable, found, say_resumed, scope_in, the_unfinished
 from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import run as run_call
@@ -41,7 +41,7 @@ def resume(wanted: Wanted, place: Place, *, run: str | None, takes_new_keys: boo
         line = journal.run(run_id)
         check_resumable(line)
         files = None if directory is None else ReportFiles.prepare(directory)
-        print_sentence(stderr_console(), say_resumed(line))
+        remark(say_resumed(line))
         recording = Recording(place=place, cause=cause)
         report = run_call(
             wanted,

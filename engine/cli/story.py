@@ -240,25 +240,15 @@ def _print_events(
             console.print(Text(f"{day} (UTC)", style=DIM))
         name = f"{clean(event.account)}: " if has_names and event.account is not None else ""
         order = f" [{clean(event.orders[0], longest=80)}]" if has_orders and len(event.orders) == 1 else ""
-        line = Text.assemble(
-            f"{stamp[11:]} ",
-            (f"{f'+{event.at_ms / 1000:,.3f} s':>12}  ", DIM),
-            (name, "bold"),
-            _words(event),
-            (order, DIM),
-            overflow="fold",
-        )
-        if not console.is_terminal:
-            console.print(line, soft_wrap=True)
-            continue
-        first, *rest = line.wrap(console, max(40, console.width - HANGING)) or [line]
-        console.print(first, soft_wrap=True)
-        for each in rest:
-            console.print(Text(" " * HANGING) + each, soft_wrap=True)
+        times = Text.assemble(f"{stamp[11:]} ", (f"{f'+{event.at_ms / 1000:,.3f} s':>12}  ", DIM))
+        told = Text.assemble((name, "bold"), _words(event), (order, DIM), overflow="fold")
+        lines = told.wrap(console, max(LEAST_WIDTH, console.width - len(times))) if console.is_terminal else [told]
+        for number, line in enumerate(lines):
+            console.print((Text(" " * len(times)) if number else times) + line, soft_wrap=True)
 
 
-HANGING = 27
-"""Columns of the two times in front of an event."""
+LEAST_WIDTH = 40
+"""Columns that the words of an event get, however narrow the terminal is."""
 
 
 def _words(event: Event) -> Text:

@@ -74,17 +74,17 @@ WITH held AS (
   INSERT INTO entry (run, seq, at_ms, kind, account, body, seal)
   SELECT held.run, (one->>0)::bigint, (one->>1)::bigint, one->>2, (one->>3)::bigint, one->>4,
     CASE WHEN (one->>0)::bigint = %(last)s THEN %(seal)s END
-  FROM held, jsonb_array_elements(%(text)s::jsonb) AS listed(one)
+  FROM held, json_array_elements(%(text)s::json) AS listed(one)
 ), fates AS (
   INSERT INTO fate (run, account, place, times, outcome)
   SELECT held.run, (one->>0)::bigint, (one->>1)::bigint, (one->>2)::bigint, one->>3
-  FROM held, jsonb_array_elements(%(fates)s::jsonb) AS listed(one)
+  FROM held, json_array_elements(%(fates)s::json) AS listed(one)
   ON CONFLICT (run, account, place) DO UPDATE
   SET times = greatest(fate.times, excluded.times), outcome = coalesce(nullif(excluded.outcome, ''), fate.outcome)
 ), accounts AS (
   INSERT INTO account (run, account, name, venue, is_done)
   SELECT held.run, (one->>0)::bigint, one->>1, one->>2, (one->>3)::bigint
-  FROM held, jsonb_array_elements(%(accounts)s::jsonb) AS listed(one)
+  FROM held, json_array_elements(%(accounts)s::json) AS listed(one)
   ON CONFLICT (run, account) DO UPDATE SET name = excluded.name, venue = excluded.venue, is_done = excluded.is_done
 )
 SELECT run FROM held

@@ -50,7 +50,7 @@ class Ran:
     @property
     def said(self) -> list[str]:
         """The lines on stderr, but for where the run was recorded and how to go on with it."""
-        return [line for line in self.err.splitlines() if not line.startswith(("Recorded: ", "To go on with it: "))]
+        return [line for line in self.err.splitlines() if not line.startswith(("Recorded: ", "To go on with it"))]
 
     @property
     def line(self) -> str:

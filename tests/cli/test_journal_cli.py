@@ -121,8 +121,8 @@ def bad_places(folder):
         f"env:{PASSWORD}": "no name of an environment variable",
         f"mysql://root:{PASSWORD}@127.0.0.1/x": "mysql: begins no address",
         f"postgresql:root:{PASSWORD}@127.0.0.1/x": "postgresql: begins no address",
-        f"postgresql://root:{PASSWORD}@127.0.0.1:9/x": "postgresql://root@127.0.0.1:9/x",
-        "env:THE_SERVER": "postgresql://root@127.0.0.1:9/x",
+        f"postgresql://root:{PASSWORD}@127.0.0.1:9/x": "'127.0.0.1' could not be used",
+        "env:THE_SERVER": "'127.0.0.1' could not be used",
     }
 
 
@@ -178,6 +178,17 @@ def test_who_asked_and_why_is_written_down(cli, simulate):
 
     assert ("emergency action (FIX 2675=5)", "the desk") == (ran.document["reason"], ran.document["requested_by"])
     assert "by the desk" in " ".join(listed.out.split())
+
+
+def test_nobody_has_to_listen(cli, simulate, started):
+    """Where stderr is closed, what is said of the record is lost, and the document is not."""
+    venue = simulate(*NO_LIMITS)
+    child = started("cancel-all", *venue.use, "--yes", "--json")
+    child.stderr.close()
+    document = json.loads(child.stdout.read())
+
+    assert (0, 14) == (child.wait(20), document["cancelled"])
+    assert 0 == cli("runs", "verify", document["run_id"]).code
 
 
 # --- a record that is lost on the way
@@ -405,7 +416,6 @@ def test_a_run_under_way_is_never_deleted(cli, simulate, started, ended, journal
     """However old it looks, a run whose process lives stays, and comes to its end."""
     venue = simulate("--orders", 45)
     child = started("cancel-all", *venue.use, "--yes", "--json")
-    child.stderr.close()
     while '"running"' not in cli("runs", "--json").out:
         time.sleep(0.1)
     (run,) = cli("runs", "--json").document["runs"]
@@ -579,7 +589,7 @@ def test_the_line_to_go_on_with_can_be_typed(cli, simulate, tmp_path):
     venue = simulate("--orders", 40)
     place = tmp_path / "a place" / "of its own.db"
     ran = cli("cancel-all", *venue.use, "--yes", "--deadline", 1, "--journal", place)
-    (line,) = [line for line in ran.err.splitlines() if line.startswith("To go on with it: ")]
+    (line,) = [line for line in ran.err.splitlines() if line.startswith("To go on with it")]
     again = cli(*shlex.split(line.partition(": cancel-engine ")[2]), *venue.use)
 
     assert (1, 0) == (ran.code, again.code)

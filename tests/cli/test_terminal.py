@@ -97,6 +97,7 @@ def test_ctrl_c_twice_gives_the_cursor_back(terminal, simulate):
     venue = simulate("--fault", "hang")
     screen = terminal("cancel-all", *venue.use, "--yes")
     screen.read_until("at risk")
+    time.sleep(0.5)  # what hangs has left by then: the first signal waits for it
     screen.type("\x03")
     time.sleep(0.1)
     screen.type("\x03")

@@ -145,8 +145,8 @@ class Place:
 
     def close(self):
         """Every store that was opened."""
-        for store in self._open:
-            store.close()
+        while self._open:
+            self._open.pop().close()
 
 
 class File(Place):
@@ -160,6 +160,12 @@ class File(Place):
 
     def _new(self):
         return SqliteStore(self.path)
+
+    def remove(self):
+        """Give up every store, and all that they have made."""
+        self.close()
+        for file in self.path.parent.iterdir():
+            file.unlink()
 
     def arguments(self):
         """For another process: which store to open, and on what."""
@@ -188,9 +194,9 @@ class Database(Place):
     def _new(self):
         return PostgresStore(self.url)
 
-    def close(self):
-        """Every store, and what they have made."""
-        super().close()
+    def remove(self):
+        """Give up every store, and all that they have made."""
+        self.close()
         self.server.ask("DROP SCHEMA IF EXISTS cancel_engine CASCADE")
 
     def arguments(self):
@@ -217,7 +223,7 @@ def database(server):
     """A place for records in a database of the server."""
     place = Database(server)
     yield place
-    place.close()
+    place.remove()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

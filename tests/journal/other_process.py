@@ -1,5 +1,6 @@
 """Another process that uses the same records: its first line says where they are and what to do, its second that it is time."""
 
+import asyncio
 import json
 import os
 import sys
@@ -7,11 +8,12 @@ import time
 from pathlib import Path
 
 from engine import Secret
-from engine.journal.entries import FATE, FOUND, RUN, Entry, accounts_after, fates_after, first_seal, group_of
+from engine.journal.entries import FATE, FOUND, INTENT, RUN, Entry, accounts_after, fates_after, first_seal, group_of
 from engine.journal.holding import this_process
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
 from engine.journal.store import StoreError
+from engine.journal.writing import Writer
 
 
 def say(word):
@@ -35,6 +37,8 @@ def main():
             write(store, run_id)
         elif act == "cut":
             cut(store, run_id)
+        elif act == "stream":
+            asyncio.run(stream(store, run_id))
     except StoreError as error:
         say(type(error).__name__)
     else:
@@ -54,6 +58,17 @@ def write(store, run_id):
         group = group_of(entries, seal)
         store.write(run, group, fates_after(entries), accounts_after(entries), 5)
         seal = group.seal
+
+
+async def stream(store, run_id):
+    """A record without an end, that says after each commit how far it is on disk."""
+    run = await Writer(store).begin(run_id, 5)
+    while run.lost is None:
+        for number in range(run.seq, run.seq + 20):
+            run.put([Entry(number, 0, FATE if number else RUN, 1 if number else 0, [number, "cancelled"] if number else {})])
+        run.seq += 21
+        if await run.commit([Entry(run.seq - 1, 0, INTENT, 1, ["cancel", [run.seq - 1]])]):
+            say(run.seq - 1)
 
 
 def cut(store, run_id):

@@ -381,6 +381,38 @@ def test_space_is_given_back(file):
     assert file.path.stat().st_size < large / 10
 
 
+class Removing(SqliteStore):
+    """A store that lets somebody else in while it removes a run."""
+
+    meanwhile = None
+
+    def change(self, statement, *values):
+        """As a store does, and then the other one's turn."""
+        changed = super().change(statement, *values)
+        if statement.startswith("DELETE FROM entry"):
+            self.meanwhile()
+        return changed
+
+
+def test_whoever_writes_to_a_run_that_is_being_removed_is_fenced(file):
+    """From the first moment of a removal on nothing more gets into the run: nothing of it can stay behind."""
+    pen = begun(file.store())
+    pen.write((RUN, 0, {}))
+    refusals = []
+
+    def writes():
+        with pytest.raises(FencedError) as caught:
+            pen.write((FATE, 1, [0, "cancelled"]))
+        refusals.append(caught.value)
+
+    with closing(Removing(file.path)) as store:
+        store.meanwhile = writes
+        store.remove([pen.run])
+
+    assert refusals
+    assert [] == list(file.store().entries(pen.run))
+
+
 def test_a_removal_leaves_room_for_others(file):
     """While a long run is removed another one is written, and never waits as long as 2 s."""
     store, other = file.store(), file.store()

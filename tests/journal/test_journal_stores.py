@@ -1,6 +1,8 @@
 """What both stores promise alike, of one process and of several."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from journal.records import (
@@ -313,6 +315,22 @@ def test_two_processes_may_make_the_same_store(place):
         assert ["ready"] * 3 == [heard(process) for process in (one, two, three)]
 
     assert ["one", "three", "two"] == sorted(run.run_id for run in place.store().runs())
+
+
+def test_a_store_is_made_once_whoever_comes_first(place):
+    """Several who open a store that is not there yet at the very same moment find the same one."""
+    for _ in range(10):
+        gate = threading.Barrier(4)
+
+        def opens(gate=gate):
+            gate.wait(20)
+            return place.store()
+
+        with ThreadPoolExecutor(4) as threads:
+            stores = [each.result(20) for each in [threads.submit(opens) for _ in range(4)]]
+        assert 1 == len({store.salt for store in stores})
+        assert [] == stores[0].runs()
+        place.remove()
 
 
 def test_a_snapshot_is_of_one_moment(place):

@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
-from journal.records import NOW_MS, begun
+from journal.records import NOW_MS, another_process, begun, heard, told
 
 from engine.journal import writing
 from engine.journal.entries import END, FATE, FOUND, INTENT, RESUMED, RUN, Entry
@@ -158,6 +158,21 @@ async def test_what_is_put_at_once_stays_together(file):
     assert 28_007 == sum(sizes)
     assert {0} == {size % 7 for size in sizes}
     assert [7_000] == [size for size in sizes if size > writing.MOST_IN_GROUP]
+
+
+async def test_nobody_waits_for_company(file):
+    """A commit does not linger as entries do that nobody waits for: most take far less time than that."""
+    store = file.store()
+    store.ask("PRAGMA synchronous = OFF")  # the disk's own time is not what is looked at
+    with writing_to(store) as writer:
+        run = await writer.begin("a", NOW_MS)
+        took_s = []
+        for _ in range(50):
+            start_s = time.monotonic()
+            assert await run.commit([made(run, INTENT)])
+            took_s.append(time.monotonic() - start_s)
+
+    assert sorted(took_s)[25] < writing.LINGER_S * 0.8
 
 
 async def test_many_who_wait_share_a_group(file):
@@ -499,6 +514,25 @@ def test_a_program_that_does_not_close_ends_in_silence(file):
         assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
         with closing(file.store()) as store:
             assert [] == verify(store, store.find("a"))
+
+
+@pytest.mark.parametrize("commits", [1, 7, 40])
+def test_what_was_committed_outlives_a_killed_process(place, commits):
+    """After a process is killed while it writes, its record is whole, holds all that was committed, and can be claimed."""
+    with another_process(*place.arguments(), "stream", "a") as process:
+        assert "ready" == heard(process)
+        told(process)
+        on_disk = [int(heard(process)) for _ in range(commits)][-1]
+        process.kill()
+        on_disk = max([on_disk, *map(int, process.stdout.read().split())])
+        process.wait(20)
+    store = place.store()
+    run = store.find("a")
+
+    assert run.last >= on_disk
+    assert list(range(run.last + 1)) == [entry.seq for entry in store.entries(run)]
+    assert [] == verify(store, run)
+    assert 2 == store.claim("a", this_process(), NOW_MS).epoch
 
 
 async def test_without_a_thread_all_is_done_at_once(place):

@@ -22,8 +22,9 @@ def test_the_readme_has_python():
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-async def test_the_readme_runs(block, capsys):
+async def test_the_readme_runs(block, capsys, tmp_path, monkeypatch):
     """Each block does what it says, with the address of the simulator and one of its keys put in."""
+    monkeypatch.chdir(tmp_path)  # a block may write a file
     if "polymarket" in block:
         simulator = simulated_polymarket(orders=30, epoch_s=time.time())
         known = simulator.account("alice")

@@ -24,7 +24,7 @@ from engine.core.quota import Kind
 from engine.core.report import RunReport
 from engine.core.slots import Slot, Witness
 from engine.core.summary import CancelSummary, Fault
-from engine.errors import ThrottledError, VenueError
+from engine.errors import JournalError, ThrottledError, VenueError
 from engine.journal.bodies import Texts, fate_body, ms, order_body, summary_body, trimmed
 from engine.journal.entries import (
     ACCOUNT,
@@ -224,13 +224,15 @@ class RunRecorder:
         self.note(ACCOUNT, self._numbers[name], [name, venue, fingerprint])
 
     async def open(self, began_ms: int) -> None:
-        """Make the record. What was noted so far is kept with the first request, at the latest.
+        """Make the record, or go on with it: what was noted so far is on disk afterwards.
 
         Raises:
-            JournalError: it cannot be made.
+            JournalError: it cannot be made, or not written.
         """
         if self._writer is None:
             self._writer = await self._journal.begin(self.run_id, began_ms)
+        if not await self.commit():
+            raise JournalError(f"the run cannot be recorded, and was not begun: {self.lost}")
 
     def note(self, kind: str, account: int, body: Any) -> int:
         """Write something down; give back the number of its entry."""

@@ -268,8 +268,8 @@ class Journal:
 
     def _line(self, store: Store, row: RunRow) -> RunLine:
         accounts = store.accounts(row)
-        entries = store.entries(row)
-        header = replay([next(entries)]).header if row.last >= 0 else _NO_HEADER
+        first = store.first(row)
+        header = _NO_HEADER if first is None else self._record(row.run_id, iter([first])).header
         return RunLine(
             run_id=row.run_id,
             began_at=row.began_ms / 1000,

@@ -35,6 +35,9 @@ BEAT_S = 5.0
 CLOSE_S = 5.0
 """How long closing waits for what is still to be written. A guess."""
 
+LEAST_PER_S = 10_000
+"""Entries a second that are to be expected of a writer that does its work. A guess: a tenth of what it does on a slow disk."""
+
 GATHERED = 200
 """Entries that are gathered before they are written where there is no thread."""
 
@@ -45,7 +48,7 @@ class Writer:
     Args:
         store: Where they are kept; from here on it belongs to the writer's thread.
         in_loop: Write in the calling thread, without one of its own: for a loop whose time does not wait for threads.
-        patience_s: After so long without an answer a run counts as lost.
+        patience_s: After so long without an answer, and without any progress of the writer, a run counts as lost.
         wall_clock: Gives Unix seconds.
     """
 
@@ -69,6 +72,10 @@ class Writer:
         self._held_back: _Item | _Call | None = None
         self._runs: dict[RunWriter, float] = {}
         """Runs to beat for, and when each was last written, on the monotonic clock."""
+        self._moved_s = 0.0
+        """When the writer last began or ended a group, on that clock."""
+        self._at_work = 0
+        """How many entries the present group has."""
 
     async def begin(self, run_id: str, began_ms: int) -> RunWriter:
         """Make a run.
@@ -87,6 +94,10 @@ class Writer:
             StoreError: it could not be taken.
         """
         return await self._called(lambda: self._store.claim(run_id, this_process(), self._now_ms()))
+
+    def patience_left_s(self) -> float:
+        """Seconds for which it is to be waited on: it may be behind with its work, or have a large group in hand."""
+        return self._moved_s + self.patience_s + self._at_work / LEAST_PER_S - time.monotonic()
 
     def close(self) -> None:
         """Write what is left and give the store back; waits 5 s at most. Closing twice does nothing."""
@@ -227,9 +238,11 @@ class Writer:
             groups.setdefault(item.run, []).append(item)
         for run, group in groups.items():
             entries = [entry for item in group for entry in item.entries]
+            self._at_work, self._moved_s = len(entries), time.monotonic()
             if entries and run.lost is None:
                 with _concerning(run):
                     self._keep(run, entries)
+            self._at_work, self._moved_s = 0, time.monotonic()
             _answer([item.waiter for item in group], is_kept=run.lost is None)
             if run.lost is not None or any(item.is_last for item in group):
                 self._runs.pop(run, None)
@@ -331,6 +344,10 @@ class RunWriter:
             self.lost = why
 
     def _stop_waiting(self, waiter: _Waiter) -> None:
+        left_s = self._writer.patience_left_s()
+        if left_s > 0:
+            waiter.timer = waiter.loop.call_later(left_s, self._stop_waiting, waiter)
+            return
         self.lose(f"the journal did not answer within {self._writer.patience_s:g} s")
         waiter.settle(is_kept=False)
 

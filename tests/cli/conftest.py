@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -95,6 +96,39 @@ def state(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("state")
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def until_sent(state):
+    """Wait until a run has written down a request: whatever comes next, comes to a run under way."""
+
+    def wait():
+        path, end_s = state / "cancel-engine" / "journal.db", time.monotonic() + PATIENCE_S
+        while not ask(path, "SELECT count(*) FROM entry WHERE kind IN ('request', 'intent')"):
+            assert time.monotonic() < end_s
+            time.sleep(0.02)
+        time.sleep(0.2)  # it leaves as soon as it is written down
+
+    return wait
+
+
+@pytest.fixture
+def asked():
+    """One value of a journal, found behind everybody's back."""
+    return ask
+
+
+def ask(path: Path, query: str) -> Any:
+    """One value of a journal, or 0 where it is not there yet."""
+    if not path.exists():
+        return 0
+    connection = sqlite3.connect(path, timeout=10)
+    try:
+        return connection.execute(query).fetchone()[0]
+    except sqlite3.OperationalError:  # its tables are just being made
+        return 0
+    finally:
+        connection.close()
 
 
 class Simulated:

@@ -223,11 +223,11 @@ def test_a_run_goes_on_without_its_record_and_says_so_loudly(cli, simulate, star
     assert 0 == cli("orders", *venue.use, "--json").document["total"]
 
 
-def test_a_run_stops_without_its_record_where_that_is_required(cli, simulate, started, ended, journal):
+def test_a_run_stops_without_its_record_where_that_is_required(cli, simulate, started, ended, journal, until_sent):
     """With --journal-required nothing more is sent then, and the exit code is 1."""
     venue = simulate("--orders", 60)
     child = started("cancel-all", *venue.use, "--yes", "--json", "--journal-required")
-    time.sleep(1.5)
+    until_sent()
     with Holding(journal):
         ran = ended(child)
 

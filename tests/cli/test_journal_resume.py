@@ -23,7 +23,7 @@ def journal(state):
 
 
 @pytest.fixture
-def under_way(started, journal):
+def under_way(started, journal, asked):
     """Begin a run, and give its process once so many of its orders stand at this outcome."""
 
     def begin(*arguments, outcome="cancelled", least=5):
@@ -41,7 +41,7 @@ def under_way(started, journal):
 
 
 @pytest.fixture
-def cut(under_way, journal):
+def cut(under_way, journal, asked):
     """Begin a run, kill it with SIGKILL when so many of its orders stand at this outcome, and give its id."""
 
     def kill(*arguments, **until):
@@ -51,19 +51,6 @@ def cut(under_way, journal):
         return asked(journal, "SELECT run_id FROM run ORDER BY run DESC LIMIT 1")
 
     return kill
-
-
-def asked(path, query):
-    """One value of a journal that may not be there yet."""
-    if not path.exists():
-        return 0
-    connection = sqlite3.connect(path, timeout=10)
-    try:
-        return connection.execute(query).fetchone()[0]
-    except sqlite3.OperationalError:  # its tables are just being made
-        return 0
-    finally:
-        connection.close()
 
 
 def change(path, statement, *values):

@@ -32,11 +32,11 @@ def test_the_first_signal_brings_the_report(cli, simulate, started, ended, numbe
     assert 0 < left < 60
 
 
-def test_a_stopped_run_still_is_one_document(simulate, started, ended):
+def test_a_stopped_run_still_is_one_document(simulate, started, ended, until_sent):
     """With --json, a stopped run prints its one document."""
     venue = simulate(*SLOW)
     child = started("cancel-all", *venue.use, "--yes", "--json")
-    time.sleep(1.0)
+    until_sent()
     child.send_signal(signal.SIGINT)
     ran = ended(child)
     report = json.loads(ran.out)
@@ -44,11 +44,11 @@ def test_a_stopped_run_still_is_one_document(simulate, started, ended):
     assert report["at_risk"] > 0 or not report["listing_complete"]
 
 
-def test_the_second_signal_leaves_at_once(simulate, started, ended):
+def test_the_second_signal_leaves_at_once(simulate, started, ended, until_sent):
     """The second signal ends the process with 130, without a report and without waiting for an answer."""
     venue = simulate("--fault", "hang", "--orders", 5)
     child = started("cancel-all", *venue.use, "--yes", "--json")
-    time.sleep(1.0)
+    until_sent()
     child.send_signal(signal.SIGINT)
     time.sleep(0.1)
     child.send_signal(signal.SIGINT)

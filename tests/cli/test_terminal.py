@@ -92,12 +92,12 @@ def test_ctrl_c_from_the_keyboard_brings_the_report(terminal, simulate):
     assert "Traceback" not in screen.text
 
 
-def test_ctrl_c_twice_gives_the_cursor_back(terminal, simulate):
+def test_ctrl_c_twice_gives_the_cursor_back(terminal, simulate, until_sent):
     """Ctrl-C twice: out at once with 130, and the cursor is there again."""
     venue = simulate("--fault", "hang")
     screen = terminal("cancel-all", *venue.use, "--yes")
     screen.read_until("at risk")
-    time.sleep(0.5)  # what hangs has left by then: the first signal waits for it
+    until_sent()  # what hangs has left by then: the first signal waits for it
     screen.type("\x03")
     time.sleep(0.1)
     screen.type("\x03")

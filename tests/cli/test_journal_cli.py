@@ -505,6 +505,8 @@ def test_the_story_of_a_run_has_a_line_for_each_order(cli, simulate):
 
     assert [True, False] == [results[at]["order_id"] in told.out.split("What was done")[0] for at in (99, 100)]
     assert "The first 100 of 130 orders" in told.out
+    begin, end = told.out.split("What was done")[1].split(" more …")
+    assert ("the run begins" in begin, "the run is finished" in end) == (True, True)
     assert "130 orders in the record, of which 0 may be live. --json gives all of it" in told.out.splitlines()[-1]
 
 

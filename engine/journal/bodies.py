@@ -5,9 +5,11 @@ Seconds become whole milliseconds, as reports have them. Texts that come often a
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from engine.core.order import OpenOrder, OrderState, Side
@@ -37,6 +39,16 @@ _FLAGS = {
     "f": "reads_first",
 }
 """The claims of a slot that outlive a run, each by its letter."""
+
+_claims = attrgetter(*_FLAGS.values())
+
+_LETTERS = {
+    claims: "".join(letter for letter, is_true in zip(_FLAGS, claims, strict=True) if is_true)
+    for claims in itertools.product((False, True), repeat=len(_FLAGS))
+}
+"""What an entry says of them, all 256 cases worked out beforehand: a fate is written for every order."""
+
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 ITSELF = "\x01"
 """Stands for the order's own id in texts about it: venues repeat it in every answer, which then are the same for all orders."""
@@ -135,12 +147,13 @@ def _decimal(number: str | None) -> Decimal | None:
 
 def fate_body(slot: Slot, start_s: float, texts: Texts) -> list[Any]:
     """What is known of an order at this moment."""
-    flags = "".join(letter for letter, name in _FLAGS.items() if getattr(slot, name))
-    error, result = slot.error, None if slot.result is None else json.dumps(plain(slot.result), separators=(",", ":"))
-    if ITSELF in f"{error}{result}":
+    flags = _LETTERS[_claims(slot)]
+    error, result = slot.error, None if slot.result is None else _as_json(plain(slot.result))
+    if (error is not None and ITSELF in error) or (result is not None and ITSELF in result):
         flags += VERBATIM
     else:
-        error, result = (None if text is None else text.replace(slot.order_id, ITSELF) for text in (error, result))
+        error = None if error is None else error.replace(slot.order_id, ITSELF)
+        result = None if result is None else result.replace(slot.order_id, ITSELF)
     body = [
         slot.place,
         slot.outcome.value,

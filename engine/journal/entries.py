@@ -123,7 +123,10 @@ class Group(NamedTuple):
 
 def dumped(value: object) -> str:
     """The value as compact JSON in ASCII, so that half a surrogate pair of a venue's survives as well."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _encode(value)
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def sealed(before: str, text: str) -> str:

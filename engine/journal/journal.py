@@ -310,10 +310,11 @@ class Journal:
 
 
 def _header(store: Store, row: RunRow) -> Mapping[str, Any]:
-    """The first entry of a run, where there is one that can be read: a record that was spoilt must not hide the others."""
+    """The first entry of a run, as far as it can be read: a damaged record must not hide the others."""
+    first = store.first(row)
     try:
-        return replay([next(store.entries(row))]).header
-    except (StopIteration, ValueError):
+        return _NO_HEADER if first is None else replay([first]).header
+    except ValueError:
         return _NO_HEADER
 
 

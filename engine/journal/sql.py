@@ -25,6 +25,7 @@ PAGE = 5_000
 
 _RUN = "SELECT run, run_id, began_ms, state, epoch, host, pid, boot, started, beat_ms, last, seal FROM run"
 
+_ENTRY = "SELECT seq, at_ms, kind, account, body, seal FROM entry"
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) {clustered};
@@ -166,12 +167,17 @@ class Tables(ABC):
         """See `Store`."""
         return self._found(run_id)
 
+    def first(self, run: RunRow) -> Written | None:
+        """See `Store`."""
+        rows = self.ask(f"{_ENTRY} WHERE run = ? ORDER BY seq LIMIT 1", run.run)
+        return Written._make(rows[0]) if rows else None
+
     def entries(self, run: RunRow) -> Iterator[Written]:
         """See `Store`."""
         rows: list[tuple[Any, ...]] = [(-1,)]
         while rows:
             rows = self.ask(
-                "SELECT seq, at_ms, kind, account, body, seal FROM entry WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
+                f"{_ENTRY} WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
                 *(run.run, rows[-1][0], PAGE),
             )
             yield from map(Written._make, rows)

@@ -123,6 +123,10 @@ class Store(Protocol):
         """
         ...
 
+    def first(self, run: RunRow) -> Written | None:
+        """The run's first entry, which tells what it is; None where it has none."""
+        ...
+
     def entries(self, run: RunRow) -> Iterator[Written]:
         """The run's entries in their order."""
         ...

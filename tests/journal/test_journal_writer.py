@@ -276,6 +276,38 @@ async def test_a_run_that_cannot_be_written_is_lost_alone(file, error, words):
         assert well.lost is None
 
 
+class Hiccup(Hanging):
+    """A store that cannot write once, and can again."""
+
+    error = None
+
+    def write(self, *what):
+        """As a store does, but for once."""
+        self.go.wait(20)
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        super().write(*what)
+
+
+async def test_a_record_has_no_hole(file):
+    """After a group that could not be written none is, though it was put before that was known and the disk is well again."""
+    store = Hiccup(file.path)
+    with writing_to(store) as writer:
+        run, well = await writer.begin("a", NOW_MS), await writer.begin("b", NOW_MS)
+        assert await run.commit([made(run, RUN)])
+        store.go.clear()
+        store.error = StoreError("no room")
+        for _ in range(3):
+            run.put([made(run) for _ in range(writing.MOST_IN_GROUP)])
+        store.go.set()
+        assert not await run.commit([])
+        assert await well.commit([made(well, RUN)])
+
+    assert "no room" == run.lost
+    assert [0] == [entry.seq for entry in file.store().entries(run.row)]
+
+
 async def test_an_entry_that_is_no_json_loses_its_run(file):
     """An entry that cannot be written down does not hang whoever waits, nor the other runs."""
     with writing_to(file.store()) as writer:
@@ -360,6 +392,8 @@ async def test_the_end_is_not_cut_short(file):
             native = asyncio.create_task(two.end([made(two, RUN), made(two, END)]))
             await anyio.sleep(0.05)
             native.cancel()
+            await anyio.sleep(0.05)
+            assert not native.done()
             tasks.cancel_scope.cancel()
         assert store.go.is_set()
         with pytest.raises(asyncio.CancelledError):

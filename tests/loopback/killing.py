@@ -287,7 +287,7 @@ class Play:
                     self._read(journal, name, sent)
         if sent and not names:
             self._say("cancels left before there was a run")
-        if names not in ([], [run_id or names[0]]):
+        if names[1:] or (run_id is not None and names != [run_id]):
             self._say(f"instead of run {run_id}, there is {names}")
         return names[0] if names else None
 

@@ -55,7 +55,8 @@ async def work(life, progress):
     accounts = [account_of(name, life) for name in life["keys"]]
     async with CancelEngine(venue_of(life), retry=QUICK, journal=Journal.open(life["journal"])) as engine:
         if life["run_id"] is not None:
-            return await engine.resume(life["run_id"], accounts, where=chosen, progress=progress)
+            where = chosen if life["call"] == "by id" else None
+            return await engine.resume(life["run_id"], accounts, where=where, progress=progress)
         if life["call"] == "known":
             await engine.cancel_orders(accounts[0], life["order_ids"], verify=True, progress=progress)
             return progress.report()

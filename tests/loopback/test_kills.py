@@ -1,6 +1,7 @@
 """Processes killed in the middle of a run over HTTP, by kill -9 and more gently; `make kills` does this for longer."""
 
 import json
+import os
 import signal
 
 import anyio
@@ -10,7 +11,7 @@ from loopback.lives import nursery
 
 from engine.simulator import serve
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not hasattr(os, "fork"), reason="a life is forked from a warm process")]
 
 
 @pytest.mark.parametrize("scene", SCENES)

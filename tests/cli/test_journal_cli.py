@@ -102,6 +102,15 @@ def test_the_environment_names_a_journal(cli, simulate, state, tmp_path, monkeyp
     assert ([], 1) == (list(state.iterdir()), len(cli("runs", "--json").document["runs"]))
 
 
+def test_a_home_is_found_where_no_shell_has(cli, simulate, tmp_path, monkeypatch):
+    """What a variable says with ~ lies in the home folder, not in a folder of that name."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CANCEL_ENGINE_JOURNAL", "~/mine.db")
+    ran = cli("cancel-all", *simulate(*NO_LIMITS).use, "--yes")
+
+    assert (0, str(tmp_path / "home" / "mine.db")) == (ran.code, recorded(ran)[1])
+
+
 def bad_places(folder):
     """Places that can be no journal's, each with words of the error."""
     (folder / "text").write_text("precious, and no database at all, however long it may be " * 100)

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -275,4 +275,7 @@ def _place(what: str, text: str, *, option: bool) -> Place:
             f"{what}: {clean(scheme[0])} begins no address that is known here: name a file, "
             "or a database by postgresql://user@host/name"
         )
-    return Place(Path(text), f"--journal {shlex.quote(clean(again))}" if option else "")
+    path = Path(text)
+    with suppress(RuntimeError):  # nobody's home: then it is a name like any other
+        path = path.expanduser()  # a variable, or --journal=~/…, comes here as it was written
+    return Place(path, f"--journal {shlex.quote(clean(again))}" if option else "")

@@ -176,7 +176,7 @@ def prune(place: Place, *, age: str, yes: bool, as_json: bool) -> int:
         old = [head for head in journal.heads() if head.began_at < began_before and head.state != RUNNING]
         if old and not yes:
             _confirm(len(old), sum(head.state != FINISHED for head in old), moment(began_before), journal.where)
-        gone = journal.prune(age_s) if old else []
+        gone = journal.prune(age_s) if old or yes else []
         where, left = journal.where, len(journal.heads())
     if as_json:
         print_json({"journal": where, "deleted": gone, "left": left})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,7 +35,7 @@ MOST_ORDERS = 100
 """Orders that are listed for people, those that may be live first."""
 
 MOST_EVENTS = 200
-"""Requests of accounts that are listed for people."""
+"""Requests, and what befell accounts, that are listed for people: the first half of them and the last."""
 
 LONGEST_WORDS = 400
 """Most characters of one event; a venue's answer may be much longer, and stands whole in the document."""
@@ -187,21 +188,35 @@ def _print_run(question: Question, report: RunReport, entries: Iterable[Written]
         print_sentence(
             console, f"\nThe first {MOST_ORDERS:,} of {len(results):,} orders, those that may be live first.", style=DIM
         )
-    told = [
-        event for event in _events(question, report, entries) if event.what != FATE and (event.is_request or not event.orders)
-    ]
     console.print(Text("\nWhat was done", style="bold"))
     has_names = len(report.accounts) > 1 and question.account is None
-    _print_events(console, report, told[:MOST_EVENTS], has_names=has_names, has_orders=True)
-    if len(told) > MOST_EVENTS:
-        print_sentence(console, f"The first {MOST_EVENTS:,} of {len(told):,} events.", style=DIM)
+    first, left_out, last = _ends(
+        event for event in _events(question, report, entries) if event.what != FATE and (event.is_request or not event.orders)
+    )
+    _print_events(console, report, first, has_names=has_names, has_orders=True)
+    if left_out:
+        print_sentence(console, f"… {left_out:,} more …", style=DIM)
+    _print_events(console, report, last, has_names=has_names, has_orders=True)
     live = sum(result.outcome.may_be_live for result in results)
     of = "" if question.account is None else f" of {question.account}"
     sentence = f"Run {report.run_id}{of}: {counted(len(results), 'order')} in the record, of which {live:,} may be live."
-    if len(results) > MOST_ORDERS or len(told) > MOST_EVENTS:
+    if len(results) > MOST_ORDERS or left_out:
         sentence += " --json gives all of it, --order ID the story of one."
     print_verdict(sentence, is_clean=not live)
     return CLEAN
+
+
+def _ends(events: Iterable[Event]) -> tuple[list[Event], int, list[Event]]:
+    """The first of these, how many are left out, and the last: how a run began, and how it ended."""
+    first: list[Event] = []
+    last: deque[Event] = deque(maxlen=MOST_EVENTS // 2)
+    count = 0
+    for count, event in enumerate(events, start=1):
+        if count <= MOST_EVENTS // 2:
+            first.append(event)
+        else:
+            last.append(event)
+    return first, count - len(first) - len(last), list(last)
 
 
 def _print_fates(console: Console, account: str, results: Sequence[OrderResult]) -> None:

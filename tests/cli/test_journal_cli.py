@@ -102,6 +102,15 @@ def test_the_environment_names_a_journal(cli, simulate, state, tmp_path, monkeyp
     assert ([], 1) == (list(state.iterdir()), len(cli("runs", "--json").document["runs"]))
 
 
+def test_a_home_is_found_where_no_shell_has(cli, simulate, tmp_path, monkeypatch):
+    """What a variable says with ~ lies in the home folder, not in a folder of that name."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CANCEL_ENGINE_JOURNAL", "~/mine.db")
+    ran = cli("cancel-all", *simulate(*NO_LIMITS).use, "--yes")
+
+    assert (0, str(tmp_path / "home" / "mine.db")) == (ran.code, recorded(ran)[1])
+
+
 def bad_places(folder):
     """Places that can be no journal's, each with words of the error."""
     (folder / "text").write_text("precious, and no database at all, however long it may be " * 100)
@@ -505,6 +514,8 @@ def test_the_story_of_a_run_has_a_line_for_each_order(cli, simulate):
 
     assert [True, False] == [results[at]["order_id"] in told.out.split("What was done")[0] for at in (99, 100)]
     assert "The first 100 of 130 orders" in told.out
+    begin, end = told.out.split("What was done")[1].split(" more …")
+    assert ("the run begins" in begin, "the run is finished" in end) == (True, True)
     assert "130 orders in the record, of which 0 may be live. --json gives all of it" in told.out.splitlines()[-1]
 
 

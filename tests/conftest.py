@@ -11,6 +11,8 @@ import pytest
 
 from engine.simulator import new_virtual_clock_loop
 
+pytest_plugins = ["places"]
+
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
 

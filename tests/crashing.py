@@ -7,27 +7,21 @@ from support import engine_for
 
 from engine.drill.dying import MortalStore, MortalTransport, Process
 from engine.journal import Journal
-from engine.journal.sqlite import SqliteStore
 
 
-def opened(where):
-    """A store on these records."""
-    return SqliteStore(where)
-
-
-async def live(simulator, where, call, *, steps=None, away_s=5.0, **options):
+async def live(simulator, place, call, *, steps=None, away_s=5.0, **options):
     """One life of a process: what its call gives, or None where the power was cut after so many steps.
 
     Args:
         simulator: The venue.
-        where: The journal.
+        place: Where the journal is kept.
         call: What to do with the engine.
         steps: Steps of tasks after which the power is cut; None for never.
         away_s: How long the power is away: what was on its way arrives meanwhile, or never does.
         options: For the engine.
     """
     process = Process()
-    journal = Journal(lambda: MortalStore(opened(where), process), if_lost="go on", patience_s=2.0, in_loop=True)
+    journal = Journal(lambda: MortalStore(place.new_store(), process), if_lost="go on", patience_s=2.0, in_loop=True)
     gave = None
 
     def cut():
@@ -47,7 +41,7 @@ async def live(simulator, where, call, *, steps=None, away_s=5.0, **options):
     return gave
 
 
-async def lives(simulator, where, first, again, cuts, **options):
+async def lives(simulator, place, first, again, cuts, **options):
     """A run of several lives: the power is cut after so many steps of each but the last, which comes to its end.
 
     Returns:
@@ -55,10 +49,10 @@ async def lives(simulator, where, first, again, cuts, **options):
     """
     call = first
     for number, steps in enumerate([*cuts, None], start=1):
-        gave = await live(simulator, where, call, steps=steps, **options)
+        gave = await live(simulator, place, call, steps=steps, **options)
         if gave is not None:
             return gave, number
-        with Journal.open(where, in_loop=True) as journal:
+        with Journal.open(place.where, in_loop=True) as journal:
             runs = [run for run in journal.runs() if run.header["call"] is not None]
         if not runs:
             return None, number

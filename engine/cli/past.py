@@ -77,7 +77,10 @@ def in_short(line: RunLine) -> str:
 
 def moment(unix_s: float) -> str:
     """A moment in UTC, to the second."""
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return "no known time"  # of a record that was spoilt
 
 
 def scope_in(header: Mapping[str, Any]) -> Scope | None:
@@ -88,7 +91,7 @@ def scope_in(header: Mapping[str, Any]) -> Scope | None:
 def what_of(line: RunLine) -> str:
     """What a run was asked to do."""
     if line.header["call"] is None:
-        return "nothing of it was recorded"
+        return "its record cannot be read" if line.seal else "nothing of it was recorded"
     scope = scope_in(line.header)
     if scope is None:
         return f"cancel of {counted(line.total, 'order')}"
@@ -110,7 +113,8 @@ def readable(journal: Journal, run_id: str) -> Iterator[None]:
     Raises:
         ConfigError: it is so.
     """
-    if journal.run(run_id).header["call"] is None:
+    line = journal.run(run_id)
+    if line.header["call"] is None and not line.seal:
         raise ConfigError(f"run {run_id}: {_NOTHING}")
     try:
         yield
@@ -143,7 +147,8 @@ def check_resumable(line: RunLine) -> None:
         ConfigError: it is so.
     """
     if line.header["call"] is None:
-        raise ConfigError(f"run {line.run_id}: {_NOTHING}; there is nothing to go on with")
+        why = f"its record cannot be read; see `cancel-engine runs verify {line.run_id}`" if line.seal else _NOTHING
+        raise ConfigError(f"run {line.run_id}: {why}; there is nothing to go on with")
     if line.state == RUNNING:
         raise ConfigError(f"run {line.run_id} is under way in another process; wait for its end, or end it")
     scope = line.header["scope"]

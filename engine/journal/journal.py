@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,8 +61,8 @@ class RunLine:
         accounts: How many accounts it is for.
         done: How many of them are done with.
         by_outcome: How many orders stand at each outcome.
-        header: Its first entry: who asked, for what and why.
-        seal: Its last seal.
+        header: Its first entry: who asked, for what and why; each of them None where it is missing or cannot be read.
+        seal: Its last seal; blank where nothing was recorded.
     """
 
     run_id: str
@@ -268,8 +269,9 @@ class Journal:
 
     def _line(self, store: Store, row: RunRow) -> RunLine:
         accounts = store.accounts(row)
-        first = store.first(row)
-        header = _NO_HEADER if first is None else self._record(row.run_id, iter([first])).header
+        outcomes: Counter[Outcome] = Counter()
+        for word, count in store.outcomes(row).items():
+            outcomes[_OUTCOMES.get(word, Outcome.UNKNOWN)] += count
         return RunLine(
             run_id=row.run_id,
             began_at=row.began_ms / 1000,
@@ -277,8 +279,8 @@ class Journal:
             lives=row.epoch,
             accounts=len(accounts),
             done=sum(account.is_done for account in accounts),
-            by_outcome={Outcome(word): count for word, count in store.outcomes(row).items()},
-            header=header,
+            by_outcome=dict(outcomes),
+            header=_header(store, row),
             seal=row.seal,
         )
 
@@ -306,6 +308,18 @@ class Journal:
         with _as_ours():
             return await self._writer.claim(run_id)
 
+
+def _header(store: Store, row: RunRow) -> Mapping[str, Any]:
+    """The first entry of a run, as far as it can be read: a damaged record must not hide the others."""
+    first = store.first(row)
+    try:
+        return _NO_HEADER if first is None else replay([first]).header
+    except ValueError:
+        return _NO_HEADER
+
+
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+"""What else stands in a table of fates says nothing of its order."""
 
 _NO_HEADER: Mapping[str, Any] = {"call": None, "scope": None, "reason": None, "requested_by": None}
 

@@ -15,7 +15,8 @@ from engine.core.quota import Kind
 from engine.core.report import RunReport
 from engine.core.slots import Slot, Slots
 from engine.core.summary import CancelSummary, Outage
-from engine.journal.bodies import Text, apply_fate, order_of, outage_of, summary_fields
+from engine.errors import ConfigError
+from engine.journal.bodies import Text, apply_fate, order_of, outage_of, scope_of, summary_fields
 from engine.journal.entries import (
     ACCOUNT,
     AGAIN,
@@ -36,6 +37,10 @@ from engine.journal.entries import (
 
 CUT_OFF = "the run was cut off"
 """Why an account's part is not over, where the record ends without saying so."""
+
+
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, ConfigError)
+"""What reading entries comes to that somebody else has made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,7 @@ class RunRecord:
 
     def text(self, text: Text) -> str | None:
         """The text that a body has in this place."""
-        return self.texts[text] if isinstance(text, int) else text
+        return _text(self.texts[text] if isinstance(text, int) else text)
 
     def report(self) -> RunReport:
         """The report of the run: as it was given at its end, or as it stands where it was cut off."""
@@ -184,17 +189,34 @@ def replay(entries: Iterable[Written]) -> RunRecord:
             if replaying is None:
                 replaying = _Replay(RunRecord(header=_header(entry, body)))
             replaying.take(entry, body)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"entry {entry.seq} cannot be read: {type(error).__name__}: {str(error)[:200]}") from error
     if replaying is None:
         raise ValueError("it has no entries, so nothing was sent for it")
     return replaying.end()
 
 
-def _header(entry: Written, body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _header(entry: Written, body: Any) -> Mapping[str, Any]:
+    """The first entry, if it says all that is asked of it afterwards."""
     if entry.kind != RUN or entry.seq:
         raise ValueError(f"it begins with entry {entry.seq}, {entry.kind!r}, instead of 0, {RUN!r}")
-    return body
+    _text(body["run_id"]), _text(body["reason"]), _text(body["requested_by"])
+    if body["call"] not in _CALLS or not isinstance(body["options"], dict) or body["started_at"] < 0:
+        raise ValueError("it does not say what was asked for, or when")
+    if body["scope"] is not None:
+        scope_of(body["scope"]), bool(body["scope"]["where"])
+    return dict(body)
+
+
+_CALLS = ("orders", "mass")
+"""What a run is for, as its first entry has it."""
+
+
+def _text(value: object) -> str | None:
+    """The value, if it is a text or nothing."""
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError(f"{value!r} stands where a text should")
 
 
 class _Replay:
@@ -210,9 +232,10 @@ class _Replay:
         record = self._record
         record.last, record.last_ms = entry.seq, max(record.last_ms, entry.at_ms)
         if entry.kind == ACCOUNT:
-            record.parts[entry.account] = AccountPart(number=entry.account, name=body[0], venue=body[1], fingerprint=body[2])
+            name, venue, print_ = (str(_text(each)) for each in body)
+            record.parts[entry.account] = AccountPart(number=entry.account, name=name, venue=venue, fingerprint=print_)
         elif entry.kind == TEXT:
-            record.texts.append(body)
+            record.texts.append(str(_text(body)))
         elif entry.kind == RESUMED:
             self._lose_open()
             record.lives.append(body)
@@ -220,6 +243,12 @@ class _Replay:
             for part in record.parts.values():
                 part.summary = part.summary if part.is_done else None
         elif entry.kind == END:
+            (
+                _text(body["stop"]),
+                _text(body["unrecorded"]),
+                body["elapsed_ms"] / 1000,
+                [outage_of(each) for each in body["outages"]],
+            )
             record.ending = body
         elif entry.account:
             self._take_of(record.parts[entry.account], entry, body)
@@ -235,6 +264,7 @@ class _Replay:
         elif entry.kind == FAULT:
             part.fault = (body[0], body[1])
         elif entry.kind == SUMMARY:
+            _text(body["stop"]), summary_fields(body)  # what it lacks is missed here, where the entry is known
             part.summary = body
 
     def _take_order(self, part: AccountPart, kind: str, body: Any) -> None:

@@ -35,6 +35,7 @@ from engine.journal.entries import (
     WALK,
     Written,
 )
+from engine.journal.replay import UNREADABLE
 
 LOST = "lost"
 """No answer to a cancel is on record where the record ends, or where another life of the run begins."""
@@ -117,7 +118,7 @@ def story(entries: Iterable[Written]) -> Iterator[Event]:
     for entry in entries:
         try:
             yield from teller.tell(entry, json.loads(entry.body))
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"entry {entry.seq} cannot be read: {type(error).__name__}: {str(error)[:200]}") from error
     if entry is not None:
         yield from teller.end(entry)

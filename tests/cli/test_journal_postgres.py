@@ -3,18 +3,17 @@
 import re
 
 import pytest
-from journal.conftest import server  # noqa: F401  # the server that the stores are tested with
 
 
 @pytest.fixture
-def address(server, monkeypatch):  # noqa: F811  # the fixture above
+def address(server, monkeypatch):  # the fixture above
     """The address of an empty database, which the environment holds under a name of its own."""
     monkeypatch.setenv("THE_JOURNAL", server.url().reveal())
     yield server.url().reveal()
     server.ask("DROP SCHEMA IF EXISTS cancel_engine CASCADE")
 
 
-def test_a_server_keeps_runs_and_no_word_shows_its_password(cli, simulate, address, server):  # noqa: F811
+def test_a_server_keeps_runs_and_no_word_shows_its_password(cli, simulate, address, server):
     """A run is recorded, stopped, resumed, listed, verified, reported, told and pruned; no output holds the password."""
     venue = simulate("--orders", 30)
     at = ("--journal", "env:THE_JOURNAL")
@@ -34,7 +33,7 @@ def test_a_server_keeps_runs_and_no_word_shows_its_password(cli, simulate, addre
     assert [] == [secret for secret in secrets if secret in said]
 
 
-def test_an_address_on_the_command_line_is_not_repeated(cli, simulate, address, server):  # noqa: F811
+def test_an_address_on_the_command_line_is_not_repeated(cli, simulate, address, server):
     """An address with its password is taken, and neither the record's line nor the way to go on repeats it."""
     venue = simulate("--orders", 30)
     ran = cli("cancel-all", *venue.use, "--yes", "--deadline", 1, "--journal", address)

@@ -148,6 +148,7 @@ def test_an_order_that_came_again_keeps_its_outcome(place):
     pen.write((FATE, 1, [0, "cancelled"]))
     pen.write((AGAIN, 1, [2, 0, 3]))
     rows = list(store.fates(pen.run))
+    assert [] == verify(store, pen.run)
     pen.write((FATE, 1, [0, "filled"]))
 
     assert [FateRow(1, 0, 3, "cancelled")] == rows

@@ -1,10 +1,13 @@
 """What `verify` finds: every column of every table, one after the other, and each thing that can be done to a record."""
 
+from contextlib import closing
+
 import pytest
 from journal.records import NOW_MS, Pen, begun, whole
 
 from engine.journal.entries import AGAIN, END, FATE, FOUND, INTENT, RESUMED, RUN, first_seal, sealed
 from engine.journal.holding import this_process
+from engine.journal.sqlite import SqliteStore
 from engine.journal.verifying import MOST_SHOWN, verify
 
 
@@ -287,6 +290,28 @@ def test_a_run_under_way_can_be_verified(place):
     for at in range(20):
         pen.write((FATE, 1, [at, "cancelled"]))
         assert [] == verify(reader, early)
+
+
+class Overtaken(SqliteStore):
+    """A store in which somebody writes just before the entries of a run are read."""
+
+    meanwhile = None
+
+    def entries(self, run):
+        """As a store does, after the other one's turn."""
+        self.meanwhile()
+        return super().entries(run)
+
+
+def test_what_is_verified_is_of_one_moment(file):
+    """A group that is written between reading the table of runs and reading the entries makes nothing look wrong."""
+    pen = begun(file.store())
+    pen.write((RUN, 0, {}))
+    with closing(Overtaken(file.path)) as store:
+        store.meanwhile = lambda: pen.write((FATE, 1, [pen.seq, "cancelled"]))
+        assert [[], []] == [verify(store, pen.run), verify(store, pen.run)]
+
+    assert 3 == pen.seq
 
 
 def test_made_up_entries_are_found_and_nothing_is_raised(place):

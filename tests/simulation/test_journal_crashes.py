@@ -54,7 +54,7 @@ SCENES = {
 }
 
 
-async def cut(where, scene, *cuts):
+async def cut(place, scene, *cuts):
     """Play the scene with the power cut after so many steps of each life; the report, the simulator and the number of lives."""
     make, options, do = SCENES[scene]
     simulator = make(**options, latency_s=0.05, latency_jitter_s=0.02)
@@ -67,11 +67,11 @@ async def cut(where, scene, *cuts):
     async def again(engine, run_id):
         return await engine.resume(run_id, accounts, where=every if do is by_id else None)
 
-    report, number = await lives(simulator, where, first, again, cuts)
+    report, number = await lives(simulator, place, first, again, cuts)
     return report, simulator, number
 
 
-def check(report, simulator, where, number):
+def check(report, simulator, place, number):
     """Hold a report against the ledger, and the journal against the report."""
     summary = report.accounts["alice"] if hasattr(report, "accounts") else report
     assert [] == lies(summary, simulator.ledger)
@@ -79,60 +79,63 @@ def check(report, simulator, where, number):
     assert set() == simulator.ledger.open_ids("alice")
     assert summary.requests >= len(simulator.ledger.requests)  # what was on its way at a cut may have left
     if number > 1:
-        with opened(where) as journal:
+        with Journal.open(place.where, in_loop=True) as journal:
             assert plain(report.to_dict()) == plain(journal.report(report.run_id).to_dict())
             assert [] == journal.verify(report.run_id)
 
 
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("step", range(1, 181, 4))
-async def test_a_run_that_dies_anywhere_is_resumed_to_a_true_end(step, scene, tmp_path):
+async def test_a_run_that_dies_anywhere_is_resumed_to_a_true_end(step, scene, file):
     """Wherever the power is cut, the resumed run's report agrees with the ledger, and nothing is left on the book."""
-    report, simulator, number = await cut(tmp_path / "journal.db", scene, step)
+    report, simulator, number = await cut(file, scene, step)
     if report is None:
         assert [] == simulator.ledger.requests  # the power went before there was anything to resume
     else:
-        check(report, simulator, tmp_path / "journal.db", number)
+        check(report, simulator, file, number)
 
 
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("seed", range(20))
-async def test_a_run_that_dies_again_and_again_comes_to_a_true_end(seed, scene, tmp_path):
+async def test_a_run_that_dies_again_and_again_comes_to_a_true_end(seed, scene, file):
     """Three cuts, each at any moment of its life, also while the run is being resumed."""
     dice = random.Random(seed)
-    cuts = [dice.randrange(8, 120) for _ in range(3)]
-    report, simulator, number = await cut(tmp_path / "journal.db", scene, *cuts)
+    report, simulator, number = await cut(file, scene, *(dice.randrange(8, 120) for _ in range(3)))
     if report is not None:
-        check(report, simulator, tmp_path / "journal.db", number)
+        check(report, simulator, file, number)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("seed", range(12))
+async def test_it_is_the_same_with_a_server(seed, scene, database):
+    """One cut or two, at any moment, and the record in a server's database."""
+    dice = random.Random(seed)
+    report, simulator, number = await cut(database, scene, *(dice.randrange(5, 150) for _ in range(1 + seed % 2)))
+    if report is not None:
+        check(report, simulator, database, number)
 
 
 @pytest.mark.parametrize("step", range(20, 150, 3))
-async def test_what_was_answered_is_not_sent_again(step, tmp_path):
+async def test_what_was_answered_is_not_sent_again(step, file):
     """Of orders whose cancel was acknowledged before the cut, none is cancelled a second time."""
-    where = tmp_path / "journal.db"
     simulator = simulated(orders=25, latency_s=0.05, latency_jitter_s=0.02)
     accounts = [account_of(simulator)]
-    known = []
+    known, in_flight = [], []
 
     async def first(engine):
         return await engine.mass_cancel(accounts)
 
     async def again(engine, run_id):
-        results = opened(where).report(run_id).results
+        with Journal.open(file.where, in_loop=True) as journal:
+            results = list(journal.report(run_id).results)
         known.extend(result.order_id for result in results if result.success)
         in_flight.extend(result.order_id for result in results if result.outcome is Outcome.UNKNOWN)
         return await engine.resume(run_id, accounts)
 
-    in_flight = []
-    report, _ = await lives(simulator, where, first, again, [step])
+    report, _ = await lives(simulator, file, first, again, [step])
     sent = Counter(request.order_id for request in simulator.ledger.requests_of("alice", routes={"cancel"}))
     again_sent = {order_id for order_id, times in sent.items() if times > 1}
 
     assert 25 == report.cancelled
     assert set() == again_sent & set(known)
     assert again_sent <= set(in_flight)
-
-
-def opened(where):
-    """A journal that writes in the loop."""
-    return Journal.open(where, in_loop=True)

@@ -33,15 +33,21 @@ from engine.venues.opinion import Opinion, OpinionKey
 pytestmark = pytest.mark.anyio
 
 
+OPEN = []
+
+
 @pytest.fixture
-def path(tmp_path):
-    """Where the journal is."""
-    return tmp_path / "journal.db"
+def path(place):
+    """Where the journal is; what a test has opened there is closed after it."""
+    yield place.where
+    while OPEN:
+        OPEN.pop().close()
 
 
 def opened(path, **options):
     """A journal that writes in the loop."""
-    return Journal.open(path, in_loop=True, **options)
+    OPEN.append(Journal.open(path, in_loop=True, **options))
+    return OPEN[-1]
 
 
 class Failing:
@@ -149,7 +155,7 @@ async def test_the_record_tells_every_request(path):
     assert 1 == kinds.count(SUMMARY)
 
 
-async def test_no_secret_is_in_the_file(path):
+async def test_no_secret_is_in_the_file(file):
     """Keys and signatures are in no byte of the journal, even where the venue repeats them."""
     opinion = simulated(orders=6, faults=[FaultRule(FAULTS["echo_key"], share=0.5)] if "echo_key" in FAULTS else [])
     polymarket = simulated_polymarket(orders=6)
@@ -157,9 +163,9 @@ async def test_no_secret_is_in_the_file(path):
         Account("o", account_of(opinion).credentials, "opinion"),
         Account("p", account_of(polymarket).credentials, "polymarket"),
     ]
-    async with both_venues(opinion, polymarket, journal=opened(path)) as engine:
+    async with both_venues(opinion, polymarket, journal=opened(file.path)) as engine:
         report = await engine.mass_cancel(accounts)
-    written = b"".join(each.read_bytes() for each in path.parent.iterdir())
+    written = b"".join(each.read_bytes() for each in file.path.parent.iterdir())
 
     assert 12 == report.total
     for account in accounts:
@@ -368,7 +374,7 @@ async def test_a_predicate_must_be_given_again(path):
     assert 40 - report.total == len(simulator.ledger.open_ids("alice"))
 
 
-async def test_no_window_is_exceeded_over_a_crash(path):
+async def test_no_window_is_exceeded_over_a_crash(place):
     """What was sent in the first life counts in the second: the venue counts it, too."""
     simulator = simulated(orders=60, latency_s=0.02)
     account = account_of(simulator)
@@ -379,10 +385,10 @@ async def test_no_window_is_exceeded_over_a_crash(path):
     async def first(engine):
         return await engine.mass_cancel([account])
 
-    report = await live(simulator, path, first, steps=150, away_s=0.1, wall_clock=clock)
+    report = await live(simulator, place, first, steps=150, away_s=0.1, wall_clock=clock)
     assert report is None
-    async with engine_for(simulator, journal=opened(path), wall_clock=clock) as engine:
-        (run,) = opened(path).runs()
+    async with engine_for(simulator, journal=opened(place.where), wall_clock=clock) as engine:
+        (run,) = opened(place.where).runs()
         report = await engine.resume(run.run_id, [account])
 
     assert 60 == report.cancelled

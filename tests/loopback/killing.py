@@ -110,7 +110,8 @@ SCENES = {
     ),
     "opinion, faults": Scene(faults=OPINION_FIRE),
     "polymarket, listed first": Scene(venue="polymarket", lists_first=True, rules=SLOWLY, requests=32),
-    "opinion, limits": Scene(accounts=40, orders=50, is_limited=True),
+    # Few accounts: where the machine itself is what requests wait for, no client can tell when they arrive.
+    "opinion, limits": Scene(accounts=8, orders=40, is_limited=True, requests=360),
     "polymarket, faults": Scene(
         venue="polymarket",
         call="by id",

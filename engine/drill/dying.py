@@ -53,9 +53,9 @@ class MortalStore:
         begun: RunRow = self.__getattr__("begin")(run_id, began_ms, _earlier(holder))
         return begun
 
-    def claim(self, run_id: str, holder: Holder, now_ms: int) -> RunRow:
+    def claim(self, run_id: str, holder: Holder, now_ms: int, *, takes_own: bool = False) -> RunRow:
         """See `Store`."""
-        claimed: RunRow = self.__getattr__("claim")(run_id, _earlier(holder), now_ms)
+        claimed: RunRow = self.__getattr__("claim")(run_id, _earlier(holder), now_ms, takes_own=takes_own)
         return claimed
 
 

@@ -133,11 +133,12 @@ class Tables(ABC):
             )
             return self.find(run_id)
 
-    def claim(self, run_id: str, holder: Holder, now_ms: int) -> RunRow:
+    def claim(self, run_id: str, holder: Holder, now_ms: int, *, takes_own: bool = False) -> RunRow:
         """See `Store`."""
         with self.atomically():
             run = self._found(run_id, self.LOCKING)
-            if run.state == RUNNING and lives(run.holder, run.beat_ms, now_ms):
+            is_given_up = takes_own and run.holder == holder
+            if run.state == RUNNING and not is_given_up and lives(run.holder, run.beat_ms, now_ms):
                 raise BusyError(
                     f"run {shown(run_id)} is held by process {run.holder.pid} on {shown(run.holder.host)}, which lives: "
                     "wait for its end, or end it"

@@ -86,8 +86,14 @@ class Store(Protocol):
         """Make a run, held by this process, in epoch 1."""
         ...
 
-    def claim(self, run_id: str, holder: Holder, now_ms: int) -> RunRow:
+    def claim(self, run_id: str, holder: Holder, now_ms: int, *, takes_own: bool = False) -> RunRow:
         """Take a run over, and raise its epoch; it is running from here on.
+
+        Args:
+            run_id: Its name.
+            holder: Who takes it.
+            now_ms: Unix milliseconds.
+            takes_own: Whether it may be taken from this very holder, who lives and has given it up.
 
         Raises:
             BusyError: it is running, and its holder lives.

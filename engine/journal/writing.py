@@ -42,6 +42,10 @@ GATHERED = 200
 """Entries that are gathered before they are written where there is no thread."""
 
 
+_HELD: set[str] = set()
+"""Runs that this process writes, by any writer: it may take another one from itself, whose record it has lost."""
+
+
 class Writer:
     """Keeps the records of any number of runs in one store, which it closes at its end.
 
@@ -93,7 +97,8 @@ class Writer:
             UnknownRunError: there is none of this name.
             StoreError: it could not be taken.
         """
-        return await self._called(lambda: self._store.claim(run_id, this_process(), self._now_ms()))
+        is_given_up = run_id not in _HELD
+        return await self._called(lambda: self._store.claim(run_id, this_process(), self._now_ms(), takes_own=is_given_up))
 
     def patience_left_s(self) -> float:
         """Seconds for which it is to be waited on: it may be behind with its work, or have a large group in hand."""
@@ -288,6 +293,7 @@ class RunWriter:
         self.row = row
         self.seal = row.seal or first_seal(salt, row.run_id, row.began_ms)
         self._writer = writer
+        _HELD.add(self.run_id)
         self._has_ended = False
         self._gathered: list[Entry] = []
 
@@ -304,6 +310,8 @@ class RunWriter:
             _settle(waiting, is_kept=False)
             return
         self._has_ended = is_last
+        if is_last:
+            _HELD.discard(self.run_id)
         if self._writer.gathers:
             self._gathered += entries
             if waiting or is_last or len(self._gathered) >= GATHERED:
@@ -342,6 +350,7 @@ class RunWriter:
         if self.lost is None:
             self.is_fenced = is_fenced
             self.lost = why
+            _HELD.discard(self.run_id)
 
     def _stop_waiting(self, waiter: _Waiter) -> None:
         left_s = self._writer.patience_left_s()

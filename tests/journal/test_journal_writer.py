@@ -243,8 +243,8 @@ async def test_a_claimed_run_goes_on_behind_its_last_entry(place):
 
 async def test_what_cannot_be_taken_is_said(place):
     """A run that is held, one that is not there and a name that is taken are errors of the one who asks, and others go on."""
-    begun(place.store())
-    with writing_to(place.store()) as writer:
+    with writing_to(place.store()) as writer, writing_to(place.store()) as other:
+        await other.begin("a", NOW_MS)
         with pytest.raises(BusyError):
             await writer.claim("a")
         with pytest.raises(UnknownRunError):
@@ -253,6 +253,17 @@ async def test_what_cannot_be_taken_is_said(place):
             await writer.begin("a", NOW_MS)
         run = await writer.begin("c", NOW_MS)
         assert await run.commit([made(run, RUN)])
+
+
+async def test_a_run_that_was_given_up_may_be_taken_by_the_same_process(place):
+    """A record that was lost, or that nobody in this process writes, is no longer held by it, though it lives."""
+    begun(place.store())
+    with writing_to(place.store()) as writer:
+        taken = await writer.claim("a")
+        taken.lose("a disk that was full")
+        again = await writer.claim("a")
+
+    assert (2, 3) == (taken.row.epoch, again.row.epoch)
 
 
 @pytest.mark.parametrize(

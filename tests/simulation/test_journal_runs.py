@@ -262,6 +262,18 @@ async def test_the_other_reads_need_no_journal(path):
 # --- another life
 
 
+async def test_a_run_whose_record_was_lost_is_gone_on_with_by_the_same_process(path):
+    """Once there is room on the disk again, a run that stopped for want of it is resumed, with all that it had on record."""
+    simulator = simulated(orders=25, latency_s=0.01)
+    async with engine_for(simulator, journal=breaking(path, good=9, if_lost="stop")) as engine:
+        first = await engine.mass_cancel([account_of(simulator)])
+    async with engine_for(simulator, journal=opened(path)) as engine:
+        second = await engine.resume(first.run_id, [account_of(simulator)])
+
+    assert 0 < first.cancelled < 25 == second.cancelled
+    assert set() == simulator.ledger.open_ids("alice")
+
+
 async def stopped(simulator, path, *, at_s, scope=None, **options):
     """A run that is stopped at this moment: its report."""
     progress = Progress()

@@ -242,7 +242,10 @@ class Desk:
         if self.journal is not None:
             record = RunRecorder(self.journal, life.run_id, start_s=life.start_s, log=log)
             asked = {"reason": wish.cause.reason, "requested_by": wish.cause.requested_by}
-            record.begins({"run_id": life.run_id, "started_at": life.started_at, **header, **asked, **program()})
+            venues = {name: self.routes[name].venue.base_url for name in dict.fromkeys(life.venues.values())}
+            record.begins(
+                {"run_id": life.run_id, "started_at": life.started_at, "venues": venues, **header, **asked, **program()}
+            )
             for account in accounts:
                 record.adds(account.name, life.venues[account.name], self.fingerprint_of(account))
         return self.assemble(life, scope, new_work, wish, record=record, log=log, settle_s=settle_s, note=note)

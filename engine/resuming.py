@@ -16,7 +16,7 @@ from engine.core.priority import PRIORITIES
 from engine.core.request import Account, Scope
 from engine.core.slots import Slots, Witness
 from engine.core.work import Drain
-from engine.errors import JournalError
+from engine.errors import JournalError, shown
 from engine.journal.bodies import scope_of
 from engine.journal.journal import program
 from engine.journal.replay import RunRecord
@@ -32,11 +32,14 @@ MOST_NAMES = 5
 """Accounts that an error names."""
 
 
-def checked_again(desk: Desk, record: RunRecord, accounts: Iterable[Account], *, takes_new_keys: bool) -> list[Account]:
+def checked_again(
+    desk: Desk, record: RunRecord, accounts: Iterable[Account], *, takes_new_keys: bool, takes_new_address: bool
+) -> list[Account]:
     """The accounts that the run is for and is not done with; others are left alone.
 
     Raises:
-        ConfigError: one is missing, for another venue, or, unless `takes_new_keys`, has another key than when the run began.
+        ConfigError: one is missing, for another venue, or, unless `takes_new_keys`, has another key than when the run began; or a
+            venue, unless `takes_new_address`, is elsewhere than it was then.
     """
     given = {account.name: account for account in desk.checked(accounts)}
     missing = [part.name for part in record.parts.values() if not part.is_done and part.name not in given]
@@ -48,6 +51,12 @@ def checked_again(desk: Desk, record: RunRecord, accounts: Iterable[Account], *,
         where = f"run {record.run_id}, account {account.name!r}"
         if desk.route_of(account).venue.name != part.venue:
             raise JournalError(f"{where}: it is at {part.venue}, and what was given is for {desk.route_of(account).venue.name}")
+        was_at, is_at = record.header["venues"][part.venue], desk.route_of(account).venue.base_url
+        if not takes_new_address and was_at != is_at:
+            raise JournalError(
+                f"{where}: it began at {shown(was_at)}, and would go on at {shown(is_at)}; if the same orders rest there, say so "
+                "(takes_new_address, --new-address)"
+            )
         if not takes_new_keys and desk.fingerprint_of(account) != part.fingerprint:
             raise JournalError(
                 f"{where}: its key is another one than when the run began; if the venue has given out a new one for the same "

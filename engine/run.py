@@ -285,6 +285,7 @@ class CancelEngine:
         where: Where | None = None,
         priority: Rank | None = None,
         takes_new_keys: bool = False,
+        takes_new_address: bool = False,
         deadline_s: float | None = None,
         reason: str | None = None,
         requested_by: str | None = None,
@@ -301,6 +302,7 @@ class CancelEngine:
             where: The scope's predicate, where it had one: no record can hold it.
             priority: A rank for an order, where the run had one of the caller's own.
             takes_new_keys: Whether an account may have another key than when the run began.
+            takes_new_address: Whether a venue may be at another address than then.
             deadline_s: Come back by then with what is known.
             reason: Why it is resumed, for the record.
             requested_by: Who or what asks for that, for the same.
@@ -323,7 +325,7 @@ class CancelEngine:
             raise JournalError(words)
         if where is not None and not record.has_where:
             raise JournalError(f"run {run_id} was for every order of its scope: leave where= out, or begin another run")
-        chosen = checked_again(self._desk, record, accounts, takes_new_keys=takes_new_keys)
+        chosen = checked_again(self._desk, record, accounts, takes_new_keys=takes_new_keys, takes_new_address=takes_new_address)
         writer = await journal.claim(run_id)
         if writer.seq != record.last + 1:  # somebody else went on with it meanwhile
             record = await journal.load(run_id)

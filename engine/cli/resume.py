@@ -22,9 +22,19 @@ from engine.journal.journal import FINISHED
 @account_options
 @journal_option
 @click.option("--new-keys", "takes_new_keys", is_flag=True, help="Accounts may have other keys than when the run began.")
+@click.option("--new-address", "takes_new_address", is_flag=True, help="Venues may be at other addresses than then.")
 @cause_options
 @report_option
-def resume(wanted: Wanted, place: Place, *, run: str | None, takes_new_keys: bool, cause: Cause, directory: Path | None) -> int:
+def resume(
+    wanted: Wanted,
+    place: Place,
+    *,
+    run: str | None,
+    takes_new_keys: bool,
+    takes_new_address: bool,
+    cause: Cause,
+    directory: Path | None,
+) -> int:
     """Go on with a run that was cut off or stopped, to its end, and report on the whole of it.
 
     What was settled stays as it is; an order whose cancel may have been on its way is read first; the rest is sent. It does not
@@ -49,6 +59,7 @@ def resume(wanted: Wanted, place: Place, *, run: str | None, takes_new_keys: boo
                 run_id,
                 wanted.accounts,
                 takes_new_keys=takes_new_keys,
+                takes_new_address=takes_new_address,
                 deadline_s=wanted.deadline_s,
                 reason=cause.reason,
                 requested_by=cause.requested_by,

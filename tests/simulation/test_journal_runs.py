@@ -358,6 +358,21 @@ async def test_what_cannot_be_resumed_is_said_and_nothing_is_sent(wrong, path):
         assert 40 == (await engine.resume(first.run_id, [account_of(simulator)])).cancelled
 
 
+async def test_another_address_is_taken_only_if_that_is_said(path):
+    """Elsewhere the orders may be unknown, and would be called so; a venue with two addresses is no reason to begin anew."""
+    simulator = simulated(orders=40, latency_s=0.05)
+    first = await stopped(simulator, path, at_s=1.5)
+    sent = len(simulator.ledger.requests)
+    venue = Opinion("http://127.0.0.1:10")
+    async with CancelEngine(venue, transport=MemoryTransport(simulator), journal=opened(path)) as engine:
+        with pytest.raises(JournalError, match="would go on at"):
+            await engine.resume(first.run_id, [account_of(simulator)])
+        assert sent == len(simulator.ledger.requests)
+        report = await engine.resume(first.run_id, [account_of(simulator)], takes_new_address=True)
+
+    assert 40 == report.cancelled
+
+
 async def test_a_new_key_of_the_same_account_is_taken_if_that_is_said(path):
     """A key may have been changed because of what the run was for."""
     simulator = simulated(orders=40, latency_s=0.05)

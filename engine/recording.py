@@ -51,6 +51,9 @@ from engine.journal.writing import RunWriter
 from engine.pacing import Turn
 from engine.venues.base import MassWord
 
+LINGER_S = 0.02
+"""How long what nobody waits for is kept back for company: to hand it over would wake the writer's thread each time. A guess."""
+
 MOST_WORDS = 500
 """Most characters of a failure in a record. A guess: the whole of it stands with the orders that it hit."""
 
@@ -185,6 +188,7 @@ class RunRecorder:
         self._entries: list[Entry] = []
         self._waiting: list[asyncio.Future[bool]] = []
         self._is_due = False
+        self._timer: asyncio.TimerHandle | None = None
         self._is_lost = False
         self._numbers: dict[str, int] = {}
 
@@ -240,18 +244,23 @@ class RunRecorder:
         loop = asyncio.get_running_loop()  # its time is that of anyio, which takes ten times as long to say so
         at_ms = round(max(0.0, loop.time() - self.start_s) * 1000)
         self._entries.append(Entry(seq, at_ms, kind, account, body))
-        if not self._is_due and self._writer is not None:
-            self._is_due = True
-            loop.call_soon(self._put)
+        if self._timer is None and not self._is_due and self._writer is not None:
+            self._timer = loop.call_later(LINGER_S, self._put)
         return seq
 
     def _put(self) -> None:
-        """Hand over what this turn of the loop has written down, for all who wait for that together."""
+        """Hand over what was written down until the end of this turn of the loop, for all who wait for that together."""
         self._is_due = False
+        self._end_timer()
         entries, self._entries = self._entries, []
         waiting, self._waiting = self._waiting, []
         if self._writer is not None:
             self._writer.put(entries, waiting)
+
+    def _end_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def commit(self) -> bool:
         """Wait until everything so far is on disk; False if it will not be."""
@@ -282,6 +291,7 @@ class RunRecorder:
             "unrecorded": self.lost,
         }
         self.note(END, NO_ACCOUNT, body)
+        self._end_timer()
         entries, self._entries = self._entries, []
         with anyio.CancelScope(shield=True):
             if not await self._writer.end(entries):

@@ -13,6 +13,7 @@ Rules of a record:
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -20,11 +21,12 @@ import anyio
 
 from engine.core.listing import Page
 from engine.core.outcome import Verdict
+from engine.core.plain import plain
 from engine.core.quota import Kind
 from engine.core.report import RunReport
 from engine.core.slots import Slot, Witness
 from engine.core.summary import CancelSummary, Fault
-from engine.errors import JournalError, ThrottledError, VenueError
+from engine.errors import JournalError, ThrottledError, VenueError, shown
 from engine.journal.bodies import Texts, fate_body, ms, order_body, summary_body, trimmed
 from engine.journal.entries import (
     ACCOUNT,
@@ -44,7 +46,7 @@ from engine.journal.entries import (
     SUMMARY,
     TEXT,
     WALK,
-    Entry,
+    Sheet,
 )
 from engine.journal.journal import Journal
 from engine.journal.writing import RunWriter
@@ -62,6 +64,12 @@ class UnrecordedError(Exception):
     """A cancel must not be sent, because it could not be written down."""
 
 
+Ahead = tuple[int | None, asyncio.Future[bool] | None]
+"""The number of an entry, and what tells, once it comes, whether it is on disk; nothing of both where there is no record."""
+
+NOTHING_AHEAD: Ahead = (None, None)
+
+
 class AccountRecord(Witness, Protocol):
     """What is written down of one account."""
 
@@ -74,16 +82,24 @@ class AccountRecord(Witness, Protocol):
         """How its orders are to be cancelled."""
         ...
 
-    async def intends(self, kind: Kind, slots: Sequence[Slot]) -> int | None:
-        """A cancel of these orders is to leave; returns once that is on disk, with the number of the entry.
+    def intends(self, kind: Kind, slots: Sequence[Slot]) -> Ahead:
+        """A cancel of these orders is to leave, once that is on disk.
 
         Raises:
-            UnrecordedError: it is not on disk, and the run must not go on without.
+            UnrecordedError: it will not be, and the run must not go on without.
         """
         ...
 
-    async def asks(self, kind: Kind, about: str | int | None) -> int | None:
+    def asks(self, kind: Kind, about: str | int | None) -> Ahead:
         """The same for a request that cancels nothing, about this cursor or place."""
+        ...
+
+    def misses(self) -> None:
+        """Something that was to be on disk is not.
+
+        Raises:
+            UnrecordedError: the run must not go on without.
+        """
         ...
 
     def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:
@@ -132,10 +148,15 @@ class Unrecorded:
     def plans(self, plan: Mapping[str, Any]) -> None:
         """See `AccountRecord`."""
 
-    async def intends(self, kind: Kind, slots: Sequence[Slot]) -> int | None:
+    def intends(self, kind: Kind, slots: Sequence[Slot]) -> Ahead:  # noqa: ARG002  # there is nothing to do with them
         """See `AccountRecord`."""
+        return NOTHING_AHEAD
 
-    async def asks(self, kind: Kind, about: str | int | None) -> int | None:
+    def asks(self, kind: Kind, about: str | int | None) -> Ahead:  # noqa: ARG002  # the same
+        """See `AccountRecord`."""
+        return NOTHING_AHEAD
+
+    def misses(self) -> None:
         """See `AccountRecord`."""
 
     def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:
@@ -185,7 +206,7 @@ class RunRecorder:
         self._log = log
         self._writer = writer
         self._seq = 0 if writer is None else writer.seq
-        self._entries: list[Entry] = []
+        self._sheet = Sheet()
         self._waiting: list[asyncio.Future[bool]] = []
         self._is_due = False
         self._timer: asyncio.TimerHandle | None = None
@@ -235,7 +256,7 @@ class RunRecorder:
         """
         if self._writer is None:
             self._writer = await self._journal.begin(self.run_id, began_ms)
-        if not await self.commit():
+        if not await self.kept():
             raise JournalError(f"the run cannot be recorded, and was not begun: {self.lost}")
 
     def note(self, kind: str, account: int, body: Any) -> int:
@@ -243,7 +264,10 @@ class RunRecorder:
         seq, self._seq = self._seq, self._seq + 1
         loop = asyncio.get_running_loop()  # its time is that of anyio, which takes ten times as long to say so
         at_ms = round(max(0.0, loop.time() - self.start_s) * 1000)
-        self._entries.append(Entry(seq, at_ms, kind, account, body))
+        try:
+            self._sheet.add(seq, at_ms, kind, account, body)
+        except (TypeError, ValueError):  # a venue's code may be anything
+            self._sheet.add(seq, at_ms, kind, account, json.loads(json.dumps(plain(body), default=shown)))
         if self._timer is None and not self._is_due and self._writer is not None:
             self._timer = loop.call_later(LINGER_S, self._put)
         return seq
@@ -252,27 +276,25 @@ class RunRecorder:
         """Hand over what was written down until the end of this turn of the loop, for all who wait for that together."""
         self._is_due = False
         self._end_timer()
-        entries, self._entries = self._entries, []
+        sheet, self._sheet = self._sheet, Sheet()
         waiting, self._waiting = self._waiting, []
         if self._writer is not None:
-            self._writer.put(entries, waiting)
+            self._writer.put(sheet, waiting)
 
     def _end_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    async def commit(self) -> bool:
-        """Wait until everything so far is on disk; False if it will not be."""
-        if self._writer is None:
-            raise AssertionError("a record is opened before it is kept")
+    def kept(self) -> asyncio.Future[bool]:
+        """What tells, once it comes, whether everything so far is on disk."""
         loop = asyncio.get_running_loop()
         kept: asyncio.Future[bool] = loop.create_future()
         self._waiting.append(kept)
         if not self._is_due:
             self._is_due = True
             loop.call_soon(self._put)
-        return await kept
+        return kept
 
     def mourn(self) -> None:
         """The record is lost: say so, once, as loudly as a log can."""
@@ -292,9 +314,9 @@ class RunRecorder:
         }
         self.note(END, NO_ACCOUNT, body)
         self._end_timer()
-        entries, self._entries = self._entries, []
+        sheet, self._sheet = self._sheet, Sheet()
         with anyio.CancelScope(shield=True):
-            if not await self._writer.end(entries):
+            if not await self._writer.end(sheet):
                 self.mourn()
 
 
@@ -334,22 +356,23 @@ class _Recorded:
     def plans(self, plan: Mapping[str, Any]) -> None:
         self._run.note(PLAN, self._number, plan)
 
-    async def intends(self, kind: Kind, slots: Sequence[Slot]) -> int | None:
-        return await self._ahead(INTENT, [kind.value, [slot.place for slot in slots]])
+    def intends(self, kind: Kind, slots: Sequence[Slot]) -> Ahead:
+        return self._ahead(INTENT, [kind.value, [slot.place for slot in slots]])
 
-    async def asks(self, kind: Kind, about: str | int | None) -> int | None:
-        return await self._ahead(REQUEST, trimmed([kind.value, about]))
+    def asks(self, kind: Kind, about: str | int | None) -> Ahead:
+        return self._ahead(REQUEST, trimmed([kind.value, about]))
 
-    async def _ahead(self, kind: str, body: list[Any]) -> int | None:
-        """Write something down, and wait until it is on disk."""
-        if self._run.lost is None:
-            number = self._run.note(kind, self._number, body)
-            if await self._run.commit():
-                return number
+    def _ahead(self, kind: str, body: list[Any]) -> Ahead:
+        """Write something down that is to be waited for."""
+        if self._run.lost is not None:
+            self.misses()
+            return NOTHING_AHEAD
+        return self._run.note(kind, self._number, body), self._run.kept()
+
+    def misses(self) -> None:
         self._run.mourn()
         if self._run.must_stop:
             raise UnrecordedError(self._run.lost)
-        return None
 
     def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:
         if asked is not None:

@@ -122,7 +122,7 @@ class Pull:
         self._is_stopping = False
         self._intending = 0
         """Cancels that are being written down, and leave as soon as they are."""
-        self._intended = anyio.Event()
+        self._intended: anyio.Event | None = None
 
     async def run(self) -> float | None:
         """Work until nothing is left to do, the account has to stop, or the caller stops it.
@@ -283,12 +283,19 @@ class Pull:
         if not self._lane.may_cancel():
             turn.withdrawn()
             while self._intending:  # those that took the last places are still to leave, and a stop would keep them
+                self._intended = anyio.Event()
                 await self._intended.wait()
             self._stop("the daily allowance of cancels is used up", Fault.ALLOWANCE)
             return
         self._lane.count_cancel(turn)  # before the record is waited for: another cancel could take the same last place meanwhile
         venue, order_ids = self._venue, [slot.order_id for slot in slots]
-        intent = await self._intend(turn, slots)
+        self._intending += 1
+        try:
+            intent = await self._sender.intends(turn, slots)
+        finally:
+            self._intending -= 1
+            if self._intended is not None:
+                self._intended.set()
         now_s = anyio.current_time()
         for slot in slots:
             slot.begin(now_s)
@@ -307,16 +314,6 @@ class Pull:
             (slot, self._judge(slot, came if isinstance(came, VenueError) else came[slot.order_id], len(slots), roll))
             for slot in slots
         )
-
-    async def _intend(self, turn: Turn, slots: tuple[Slot, ...]) -> int | None:
-        """See `Sender.intends`."""
-        self._intending += 1
-        try:
-            return await self._sender.intends(turn, slots)
-        finally:
-            self._intending -= 1
-            self._intended.set()
-            self._intended = anyio.Event()
 
     def _judge(self, slot: Slot, came: Verdict | VenueError, orders: int, roll: float) -> Step:
         """Write down what a cancel brought back for one order, and decide what follows."""

@@ -7,7 +7,7 @@ is to stop, a short grace has passed. So what the venue has said by then is not 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -190,24 +190,32 @@ class Sender:
         return came
 
     async def intends(self, turn: Turn, slots: Sequence[Slot]) -> int | None:
-        """Have it on disk that a cancel of these orders is to leave, before it may.
+        """Have it on disk that a cancel of these orders is to leave, before it may; give back the number of that entry.
 
         Raises:
             UnrecordedError: it is not, and the run must not go on without; the turn is withdrawn, as it is at a stop.
         """
-        return await self._ahead(turn, self.record.intends(turn.kind, slots))
-
-    async def _asks(self, turn: Turn, about: str | int | None) -> int | None:
-        """The same for a request that cancels nothing."""
-        return await self._ahead(turn, self.record.asks(turn.kind, about))
-
-    @staticmethod
-    async def _ahead(turn: Turn, writing: Awaitable[int | None]) -> int | None:
         try:
-            return await writing
+            number, kept = self.record.intends(turn.kind, slots)
+            if kept is not None and not await kept:
+                self.record.misses()
+                number = None
         except BaseException:
             turn.withdrawn()
             raise
+        return number
+
+    async def _asks(self, turn: Turn, about: str | int | None) -> int | None:
+        """The same for a request that cancels nothing."""
+        try:
+            number, kept = self.record.asks(turn.kind, about)
+            if kept is not None and not await kept:
+                self.record.misses()
+                number = None
+        except BaseException:
+            turn.withdrawn()
+            raise
+        return number
 
     def hurry(self) -> None:
         """The run is to stop: requests on their way get a short grace, and no more."""

@@ -33,8 +33,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Self
 
 SCHEMA = 1
 """Number of the form. A change of what an entry means is a new number."""
@@ -105,6 +105,90 @@ class AccountRow(NamedTuple):
     is_done: bool
 
 
+class Sheet:
+    """Entries on their way to the disk: their text, and what follows from them.
+
+    They become text at once, and not on the writer's thread: what is kept until then are plain texts, of which there may be
+    thousands, and which the garbage collector need not look at.
+
+    Attributes:
+        texts: Each entry as JSON.
+        last: Number of the last one; -1 for none.
+        state: What the run is from here on, where they change that.
+        accounts: Number to what they say of the account.
+    """
+
+    __slots__ = ("_outcomes", "_times", "accounts", "last", "state", "texts")
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.last = -1
+        self.state: str | None = None
+        self.accounts: dict[int, AccountRow] = {}
+        self._times: dict[tuple[int, int], int] = {}
+        self._outcomes: dict[tuple[int, int], str] = {}
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Self:
+        """A sheet with these."""
+        sheet = cls()
+        for entry in entries:
+            sheet.add(*entry)
+        return sheet
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def add(self, seq: int, at_ms: int, kind: str, account: int, body: Any) -> None:
+        """Put one more behind the others.
+
+        Raises:
+            TypeError: the body is nothing that JSON can hold.
+            ValueError: the same.
+        """
+        self.texts.append(f'[{seq},{at_ms},"{kind}",{account},{_quote(_encode(body))}]')
+        self.last = seq
+        if kind == FATE:
+            self._outcomes[account, body[0]] = body[1]
+        elif kind == INTENT:
+            for place in body[1]:
+                self._outcomes[account, place] = IN_FLIGHT
+        elif kind == FOUND:
+            self._outcomes[account, body[0]] = UNSENT
+        elif kind == AGAIN:
+            self._times[account, body[1]] = body[2]
+        elif kind in _RARE:
+            self._add_rare(Entry(seq, at_ms, kind, account, body))
+
+    def _add_rare(self, entry: Entry) -> None:
+        self.state = state_after([entry]) or self.state
+        row = _account_row(entry)
+        if row is not None:
+            self.accounts[row.account] = row
+
+    def take(self, other: Sheet) -> None:
+        """Put all that stands on another one behind this one's."""
+        self.texts += other.texts
+        self.last = max(self.last, other.last)
+        self.state = other.state or self.state
+        self.accounts |= other.accounts
+        self._times |= other._times
+        self._outcomes |= other._outcomes
+
+    def fates(self) -> list[FateRow]:
+        """What they say of orders, each order once. A fate that is written twice is the same row: nothing can be counted double.
+
+        An order of which they say no more than that it came again has a blank outcome: how it stands was said before.
+        """
+        times, outcomes = self._times, self._outcomes
+        rows = [FateRow(*key, times.get(key, 1), outcome) for key, outcome in outcomes.items()]
+        return rows + [FateRow(*key, count, "") for key, count in times.items() if key not in outcomes]
+
+
+_RARE = frozenset({RUN, RESUMED, END, ACCOUNT, SUMMARY})
+"""Kinds of entries that change what a run is, or say something of an account."""
+
+
 class Group(NamedTuple):
     """Entries that are written together, in one transaction, and what follows from them.
 
@@ -127,6 +211,7 @@ def dumped(value: object) -> str:
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_quote = json.encoder.encode_basestring_ascii
 
 
 def sealed(before: str, text: str) -> str:
@@ -139,14 +224,21 @@ def first_seal(salt: str, run_id: str, began_ms: int) -> str:
     return _hashed(f"{salt}\n{run_id}\n{began_ms}")
 
 
+UNSHARED = 2_000
+"""Bytes that are hashed at a time: with 2,048 and more, the interpreter's lock is let go of, and waited for, each time."""
+
+
 def _hashed(text: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    told, data = hashlib.sha256(), text.encode()
+    for begin in range(0, len(data), UNSHARED):
+        told.update(data[begin : begin + UNSHARED])
+    return base64.urlsafe_b64encode(told.digest()).decode().rstrip("=")
 
 
-def group_of(entries: Sequence[Entry], before: str) -> Group:
-    """The entries, ready to be written; there is at least one."""
-    text = dumped([[*entry[:4], dumped(entry.body)] for entry in entries])
-    return Group(text, sealed(before, text), entries[-1].seq, state_after(entries))
+def group_of(sheet: Sheet, before: str) -> Group:
+    """What stands on the sheet, ready to be written; that is at least one entry."""
+    text = f"[{','.join(sheet.texts)}]"
+    return Group(text, sealed(before, text), sheet.last, sheet.state)
 
 
 def text_of(rows: Iterable[Written]) -> str:
@@ -173,37 +265,23 @@ def state_after(entries: Iterable[Entry]) -> str | None:
 
 
 def fates_after(entries: Iterable[Entry]) -> list[FateRow]:
-    """What these say of orders, each order once. A fate that is written twice is the same row: nothing can be counted double.
-
-    An order of which they say no more than that it came again has a blank outcome: how it stands was said before.
-    """
-    times: dict[tuple[int, int], int] = {}
-    outcomes: dict[tuple[int, int], str] = {}
-    for entry in entries:
-        if entry.kind == FATE:
-            outcomes[entry.account, entry.body[0]] = entry.body[1]
-        elif entry.kind == INTENT:
-            outcomes.update(((entry.account, place), IN_FLIGHT) for place in entry.body[1])
-        elif entry.kind == FOUND:
-            outcomes[entry.account, entry.body[0]] = UNSENT
-        elif entry.kind == AGAIN:
-            times[entry.account, entry.body[1]] = entry.body[2]
-    return [
-        FateRow(account, place, times.get((account, place), 1), outcomes.get((account, place), ""))
-        for account, place in dict.fromkeys([*outcomes, *times])
-    ]
+    """What these say of orders, each order once; see `Sheet.fates`."""
+    return Sheet.of(entries).fates()
 
 
 def accounts_after(entries: Iterable[Entry]) -> list[AccountRow]:
     """What these say of accounts, each account once."""
-    rows: dict[int, AccountRow] = {}
-    for entry in entries:
-        if entry.kind == ACCOUNT:
-            rows[entry.account] = AccountRow(entry.account, _storable(entry.body[0]), _storable(entry.body[1]), is_done=False)
-        elif entry.kind == SUMMARY and entry.body["stop"] is None:
-            name, venue = _storable(entry.body["account"]), _storable(entry.body["venue"])
-            rows[entry.account] = AccountRow(entry.account, name, venue, is_done=True)
-    return list(rows.values())
+    return list(Sheet.of(entries).accounts.values())
+
+
+def _account_row(entry: Entry) -> AccountRow | None:
+    """What an entry says of an account, if it says that it is part of the run, or that its part is over."""
+    if entry.kind == ACCOUNT:
+        return AccountRow(entry.account, _storable(entry.body[0]), _storable(entry.body[1]), is_done=False)
+    if entry.kind == SUMMARY and entry.body["stop"] is None:
+        name, venue = _storable(entry.body["account"]), _storable(entry.body["venue"])
+        return AccountRow(entry.account, name, venue, is_done=True)
+    return None
 
 
 def _storable(text: str) -> str:

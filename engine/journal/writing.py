@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import anyio
 
 from engine.errors import shown
-from engine.journal.entries import Entry, accounts_after, fates_after, first_seal, group_of
+from engine.journal.entries import Entry, Sheet, first_seal, group_of
 from engine.journal.holding import this_process
 from engine.journal.store import FencedError, RunRow, Store, StoreError
 
@@ -242,19 +242,21 @@ class Writer:
         for item in items:
             groups.setdefault(item.run, []).append(item)
         for run, group in groups.items():
-            entries = [entry for item in group for entry in item.entries]
-            self._at_work, self._moved_s = len(entries), time.monotonic()
-            if entries and run.lost is None:
+            sheet = group[0].sheet
+            for item in group[1:]:
+                sheet.take(item.sheet)
+            self._at_work, self._moved_s = len(sheet), time.monotonic()
+            if len(sheet) and run.lost is None:
                 with _concerning(run):
-                    self._keep(run, entries)
+                    self._keep(run, sheet)
             self._at_work, self._moved_s = 0, time.monotonic()
             _answer([item.waiter for item in group], is_kept=run.lost is None)
             if run.lost is not None or any(item.is_last for item in group):
                 self._runs.pop(run, None)
 
-    def _keep(self, run: RunWriter, entries: list[Entry]) -> None:
-        group = group_of(entries, run.seal)
-        self._store.write(run.row, group, fates_after(entries), accounts_after(entries), self._now_ms())
+    def _keep(self, run: RunWriter, sheet: Sheet) -> None:
+        group = group_of(sheet, run.seal)
+        self._store.write(run.row, group, sheet.fates(), list(sheet.accounts.values()), self._now_ms())
         run.seal = group.seal
         if run in self._runs:
             self._runs[run] = time.monotonic()
@@ -295,10 +297,12 @@ class RunWriter:
         self._writer = writer
         _HELD.add(self.run_id)
         self._has_ended = False
-        self._gathered: list[Entry] = []
+        self._gathered = Sheet()
 
-    def put(self, entries: list[Entry], waiting: Sequence[asyncio.Future[bool]] = (), *, is_last: bool = False) -> None:
-        """Have these kept, soon; takes the list over. Never blocks and never raises.
+    def put(
+        self, entries: Sheet | Sequence[Entry], waiting: Sequence[asyncio.Future[bool]] = (), *, is_last: bool = False
+    ) -> None:
+        """Have these kept, soon; takes a sheet over. Never blocks and never raises.
 
         Args:
             entries: What is to be kept, in its order.
@@ -306,14 +310,16 @@ class RunWriter:
                 or if that takes longer than the writer is patient, by which it is lost.
             is_last: Whether to take nothing more.
         """
-        if not self._is_open():
+        with _concerning(self):
+            entries = entries if isinstance(entries, Sheet) else Sheet.of(entries)
+        if not isinstance(entries, Sheet) or not self._is_open():
             _settle(waiting, is_kept=False)
             return
         self._has_ended = is_last
         if is_last:
             _HELD.discard(self.run_id)
         if self._writer.gathers:
-            self._gathered += entries
+            self._gathered.take(entries)
             if waiting or is_last or len(self._gathered) >= GATHERED:
                 self.flush(is_last=is_last)
                 _settle(waiting, is_kept=self.lost is None)
@@ -322,16 +328,16 @@ class RunWriter:
             waiter = _Waiter(loop, waiting)
             waiter.timer = loop.call_later(self._writer.patience_s, self._stop_waiting, waiter)
             self._writer.take(_Item(self, entries, waiter, is_last=is_last))
-        elif entries:
+        elif len(entries):
             self._writer.take(_Item(self, entries))
 
-    async def commit(self, entries: list[Entry]) -> bool:
+    async def commit(self, entries: Sheet | Sequence[Entry]) -> bool:
         """Have these kept, and wait until they and all before are on disk; see `put`."""
         kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.put(entries, [kept])
         return await kept
 
-    async def end(self, entries: list[Entry]) -> bool:
+    async def end(self, entries: Sheet | Sequence[Entry]) -> bool:
         """Commit these, and take nothing more. No cancellation cuts it short: it is bounded by the writer's patience."""
         is_kept = False
         with anyio.CancelScope(shield=True):
@@ -342,8 +348,8 @@ class RunWriter:
 
     def flush(self, *, is_last: bool = False) -> None:
         """Write what is gathered where there is no thread that does."""
-        entries, self._gathered = self._gathered, []
-        self._writer.take(_Item(self, entries, is_last=is_last))
+        gathered, self._gathered = self._gathered, Sheet()
+        self._writer.take(_Item(self, gathered, is_last=is_last))
 
     def lose(self, why: str, *, is_fenced: bool = False) -> None:
         """Keep nothing more of this run; the first reason stands."""
@@ -387,14 +393,14 @@ class _Item:
     """Entries that were put at once."""
 
     run: RunWriter
-    entries: list[Entry]
+    sheet: Sheet
     waiter: _Waiter | None = None
     is_last: bool = False
 
     @property
     def size(self) -> int:
         """How much of a group it fills."""
-        return len(self.entries)
+        return len(self.sheet)
 
 
 @dataclass(slots=True)

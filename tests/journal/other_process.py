@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from engine import Secret
-from engine.journal.entries import FATE, FOUND, INTENT, RUN, Entry, accounts_after, fates_after, first_seal, group_of
+from engine.journal.entries import FATE, FOUND, INTENT, RUN, Entry, Sheet, accounts_after, fates_after, first_seal, group_of
 from engine.journal.holding import this_process
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
@@ -55,7 +55,7 @@ def write(store, run_id):
             Entry(2 * number, 0, FOUND if number else RUN, 1 if number else 0, [number, "x"] if number else {}),
             Entry(2 * number + 1, 0, FATE, 1, [number, "cancelled"]),
         ]
-        group = group_of(entries, seal)
+        group = group_of(Sheet.of(entries), seal)
         store.write(run, group, fates_after(entries), accounts_after(entries), 5)
         seal = group.seal
 

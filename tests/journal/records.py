@@ -17,6 +17,7 @@ from engine.journal.entries import (
     RUN,
     SUMMARY,
     Entry,
+    Sheet,
     accounts_after,
     fates_after,
     first_seal,
@@ -39,7 +40,7 @@ class Pen:
     def group(self, *made):
         """A group of these, each a kind, an account and a body: with what follows from it."""
         entries = [Entry(self.seq + at, 10 * (self.seq + at), *each) for at, each in enumerate(made)]
-        return group_of(entries, self.seal), fates_after(entries), accounts_after(entries)
+        return group_of(Sheet.of(entries), self.seal), fates_after(entries), accounts_after(entries)
 
     def write(self, *made):
         """Write these as one group."""

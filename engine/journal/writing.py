@@ -328,8 +328,8 @@ class RunWriter:
             waiter = _Waiter(loop, waiting)
             waiter.timer = loop.call_later(self._writer.patience_s, self._stop_waiting, waiter)
             self._writer.take(_Item(self, entries, waiter, is_last=is_last))
-        elif len(entries):
-            self._writer.take(_Item(self, entries))
+        elif len(entries) or is_last:
+            self._writer.take(_Item(self, entries, is_last=is_last))
 
     async def commit(self, entries: Sheet | Sequence[Entry]) -> bool:
         """Have these kept, and wait until they and all before are on disk; see `put`."""

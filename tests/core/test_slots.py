@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import CredentialError, Outcome, ThrottledError, TransportError, WireError
+from engine.core.order import OpenOrder
 from engine.core.outcome import Verdict, Word
 from engine.core.slots import Slots
 
@@ -151,3 +152,60 @@ def test_an_unsent_order_says_what_stopped_it():
     (result,) = Slots(["a"]).results("alice", start_s=0.0, stop="the deadline came first")
 
     assert "no cancel was sent: the deadline came first" == result.error
+
+
+class Listener:
+    """Keeps what it is told of slots."""
+
+    def __init__(self):
+        self.told = []
+
+    def placed(self, place, slot):
+        """A place is given."""
+        self.told.append(("placed", place, slot.order_id))
+
+    def shown(self, slot):
+        """An order is shown."""
+        self.told.append(("shown", slot.order_id))
+
+    def settled(self, slot):
+        """A fate is written."""
+        self.told.append(("settled", slot.outcome.value))
+
+    def moved(self, slot):
+        """There is more to know."""
+        self.told.append(("moved", slot.outcome.value))
+
+
+def test_a_witness_is_told_of_every_change_that_outlives_a_run():
+    """Each place, the order once it is shown, each fate, and that one which was written does not stand any more."""
+    listener = Listener()
+    slots = Slots(["x", "x"], witness=listener)
+    (slot,) = slots
+    slot.show(OpenOrder(order_id="x"))
+    slot.start(1.0)
+    slot.settle(Outcome.CANCELLED, 2.0)
+    slot.reopen(tries=0, is_listed=True)
+    slots.tell_open()
+
+    assert [
+        ("placed", 0, "x"),
+        ("placed", 1, "x"),
+        ("shown", "x"),
+        ("settled", "cancelled"),
+        ("moved", "rejected"),
+        ("settled", "rejected"),
+    ] == listener.told
+
+
+def test_the_next_life_of_a_run_begins_with_what_may_be_live():
+    """What is settled and safe stays; what may have been sent is read first; what was not sent is sent; times move along."""
+    slots = Slots(["done", "lost", "unsent"])
+    done, lost, _ = slots
+    done.start(1.0)
+    done.settle(Outcome.CANCELLED, 2.0)
+    lost.start(1.5)
+    live = slots.go_on(100.0, None)
+
+    assert [("lost", True), ("unsent", False)] == [(slot.order_id, slot.reads_first) for slot in live]
+    assert (101.0, 102.0, 101.5) == (done.sent_s, done.settled_s, lost.sent_s)

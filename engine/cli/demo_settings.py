@@ -62,6 +62,9 @@ def _trouble(venue: str, fault: str, says: str, **when: Any) -> Trouble:
     return Trouble(FaultRule(SCENES[venue].faults[fault], **when), says)
 
 
+LISTED_AFTERWARDS = ("alice", "bob", "carol")
+"""Accounts whose key lives to the end: a false acknowledgement comes out by the listing that follows, and only by that."""
+
 ON_CANCEL = ("cancel",)
 BY_IDS = ("cancel_many",)
 ALL_AT_ONCE = ("cancel_all",)
@@ -73,7 +76,14 @@ OPINION = Stage(
         _trouble("opinion", "drop_after", "the order is cancelled, and the answer is lost", routes=ON_CANCEL, share=0.04),
         _trouble("opinion", "drop", "the connection breaks before anything is done", routes=ON_CANCEL, share=0.03),
         _trouble("opinion", "hang_after", "the order is cancelled, and no answer ever comes", routes=ON_CANCEL, share=0.02),
-        _trouble("opinion", "cancels_ignored", "the cancel is acknowledged and not done", routes=ON_CANCEL, share=0.03),
+        _trouble(
+            "opinion",
+            "cancels_ignored",
+            "the cancel is acknowledged and not done",
+            accounts=LISTED_AFTERWARDS,
+            routes=ON_CANCEL,
+            share=0.03,
+        ),
         _trouble("opinion", "result_false", "HTTP 200 and errno 0, but result false", routes=ON_CANCEL, share=0.05),
         _trouble("opinion", "html_502", "an HTML page with HTTP 502", share=0.03),
         _trouble("opinion", "rate_429_retry_1", "HTTP 429 and Retry-After: 1, within the limit", share=0.01),

@@ -25,6 +25,7 @@ accounts = ["dave"]
 from_request = 7
 [[opinion.fault]]
 name = "cancels_ignored"
+accounts = ["alice"]
 routes = ["cancel"]
 share = 0.1
 [[opinion.fault]]

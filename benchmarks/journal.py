@@ -149,7 +149,9 @@ async def record(where: Any, outcomes: int) -> float:
                     order_id, OpenOrder(order_id=order_id, market="0x" + 64 * "1", price=Decimal("0.5"), size=Decimal(10))
                 )
                 mine.append(slots.at(number))
-            await record.intends(Kind.CANCEL_MANY, mine)
+            _, kept = record.intends(Kind.CANCEL_MANY, mine)
+            if kept is not None:
+                await kept
             now_s = asyncio.get_running_loop().time()
             for slot in mine:
                 slot.start(now_s)

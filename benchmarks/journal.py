@@ -157,7 +157,7 @@ async def record(where: Any, outcomes: int) -> float:
                 slot.start(now_s)
                 slot.hear(Verdict(word=Word.CANCELLED, result={"canceled": [slot.order_id]}))
                 slot.settle(Outcome.CANCELLED, now_s)
-        if not await recorder.commit():
+        if not await recorder.kept():
             raise SystemExit(f"the record was lost: {recorder.lost}")
         return time.perf_counter() - began_s
 

@@ -335,7 +335,7 @@ class _Came:
         return "" if self.failure is None else f": {self.failure[2]}"
 
     def to_dict(self) -> dict[str, Any]:
-        name, code, text = self.failure or (None, None, None)
+        name, code, text, retry_after_ms = [*(self.failure or ()), None, None, None, None][:4]
         return {
             "has_left": bool(self.has_left),
             "wire_ms": self.wire_ms,
@@ -343,6 +343,7 @@ class _Came:
             "failure": name,
             "code": code,
             "error": text,
+            "retry_after_ms": retry_after_ms,
         }
 
 

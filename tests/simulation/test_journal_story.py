@@ -111,3 +111,14 @@ async def test_a_missing_entry_is_survived(tmp_path, drop):
     assert "cannot be read: " in problem_of(lambda: replay(entries).report())
     assert "cannot be read: " in problem_of(lambda: list(story(entries)))
     assert drop or "entry 1 cannot be read" in problem_of(lambda: replay(entries))
+
+
+async def test_a_refusal_that_says_how_long_to_wait_is_told_with_that(tmp_path):
+    """HTTP 429 with Retry-After is part of the story like any other failure, and so are the milliseconds that it asked for."""
+    simulator = simulated(orders=3, latency_s=0.01, faults=[FaultRule(FAULTS["rate_429_retry_1"], times=1, routes={"cancel"})])
+    async with engine_for(simulator, journal=Journal.open(tmp_path / "journal.db", in_loop=True)) as engine:
+        report = await engine.mass_cancel([account_of(simulator)])
+    with Journal.open(tmp_path / "journal.db", in_loop=True) as journal:
+        failures = [event.to_dict()["facts"] for event in story(journal.entries(report.run_id)) if event.facts.get("failure")]
+
+    assert [("ThrottledError", 1_000)] == [(each["failure"], each["retry_after_ms"]) for each in failures]

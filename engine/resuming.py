@@ -19,10 +19,10 @@ from engine.core.work import Drain
 from engine.errors import JournalError, shown
 from engine.journal.bodies import scope_of
 from engine.journal.journal import program
-from engine.journal.replay import RunRecord
+from engine.journal.replay import AccountPart, RunRecord
 from engine.journal.writing import RunWriter
 from engine.log import new_log
-from engine.pacing import DAY_S
+from engine.pacing import DAY_S, Lane
 from engine.preparing import MASS, Desk, Life, Rank, Where, Wish, only
 from engine.progress import Call
 from engine.recording import RunRecorder
@@ -130,17 +130,20 @@ def resumed(
 
 def _recall(desk: Desk, record: RunRecord, life: Life) -> None:
     """Count what was sent before: the venue does."""
+
+    def lane_of(part: AccountPart) -> Lane:
+        account = life.accounts[part.name]
+        route = desk.route_of(account)
+        return route.lanes.of(route.venue.identity(account))
+
     now_s = anyio.current_time()
     sent = [(each, part) for part in record.parts.values() if part.name in life.accounts for each in part.sent]
     for each, part in sorted(sent, key=lambda pair: pair[0].at_ms):
-        account, left_s = life.accounts[part.name], life.start_s + each.at_ms / 1000
-        route = desk.route_of(account)
-        lane = route.lanes.of(route.venue.identity(account))
+        lane, left_s = lane_of(part), life.start_s + each.at_ms / 1000
         if now_s - left_s <= lane.remembers_s:
             lane.recall(each.kind, left_s, each.orders)
         elif lane.counts_days and each.kind.is_cancel and now_s - left_s <= DAY_S:
             lane.recall(each.kind, left_s, 0)
     for part in record.parts.values():
         if part.name in life.accounts and part.held_until_s:
-            route = desk.route_of(life.accounts[part.name])
-            route.lanes.of(route.venue.identity(life.accounts[part.name])).keep_held(life.start_s + part.held_until_s)
+            lane_of(part).keep_held(life.start_s + part.held_until_s)

@@ -291,7 +291,7 @@ class Pull:
         venue, order_ids = self._venue, [slot.order_id for slot in slots]
         self._intending += 1
         try:
-            intent = await self._sender.intends(turn, slots)
+            intent = await self._sender.ahead(turn, self._record.intends, slots)
         finally:
             self._intending -= 1
             if self._intended is not None:
@@ -340,7 +340,7 @@ class Pull:
         while True:
             tries += 1
             meant = work.unsettled()
-            intent = await self._sender.intends(turn, meant)
+            intent = await self._sender.ahead(turn, self._record.intends, meant)
             meant = [slot for slot in meant if not slot.is_settled]  # some may have been, by a read meanwhile
             now_s = anyio.current_time()
             for slot in meant:

@@ -7,7 +7,7 @@ is to stop, a short grace has passed. So what the venue has said by then is not 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,11 +16,10 @@ import anyio
 from engine.core.outcome import Word
 from engine.core.quota import Kind
 from engine.core.request import Account, Scope
-from engine.core.slots import Slot
 from engine.errors import ClockError, CredentialError, ThrottledError, TransportError, VenueError
 from engine.log import wants_debug
 from engine.pacing import Lanes, Turn
-from engine.recording import AccountRecord
+from engine.recording import AccountRecord, Ahead
 from engine.secret import Mask, hide_in_error
 from engine.venues.base import HttpAnswer, HttpRequest, MassWord, Transport, Venue
 
@@ -165,7 +164,7 @@ class Sender:
             UnrecordedError: it cannot be written down, and the run must not go on without. Nothing else, except the cancellation
                 of the caller.
         """
-        asked = intent if turn.kind.is_cancel else await self._asks(turn, about)
+        asked = intent if turn.kind.is_cancel else await self.ahead(turn, self.record.asks, about)
         made_s = anyio.current_time()
         answer: HttpAnswer | None = None
         self.waited_s += turn.waited_s
@@ -189,26 +188,19 @@ class Sender:
             self._tell(turn.kind, came)
         return came
 
-    async def intends(self, turn: Turn, slots: Sequence[Slot]) -> int | None:
-        """Have it on disk that a cancel of these orders is to leave, before it may; give back the number of that entry.
+    async def ahead(self, turn: Turn, write: Callable[[Kind, T], Ahead], what: T) -> int | None:
+        """Have it on disk what a request is to do, before it may leave; give back the number of that entry.
+
+        Args:
+            turn: The request's.
+            write: Writes it down: `intends` or `asks` of the record.
+            what: The orders that a cancel names, or what another request is about.
 
         Raises:
             UnrecordedError: it is not, and the run must not go on without; the turn is withdrawn, as it is at a stop.
         """
         try:
-            number, kept = self.record.intends(turn.kind, slots)
-            if kept is not None and not await kept:
-                self.record.misses()
-                number = None
-        except BaseException:
-            turn.withdrawn()
-            raise
-        return number
-
-    async def _asks(self, turn: Turn, about: str | int | None) -> int | None:
-        """The same for a request that cancels nothing."""
-        try:
-            number, kept = self.record.asks(turn.kind, about)
+            number, kept = write(turn.kind, what)
             if kept is not None and not await kept:
                 self.record.misses()
                 number = None
@@ -281,7 +273,7 @@ class Sender:
                     turn = await self.turn(Kind.OTHER)
                 except VenueError:
                     return False  # the venue has been away for too long
-                asked = await self._asks(turn, None)
+                asked = await self.ahead(turn, self.record.asks, None)
                 before_s = clock.wall_s()
                 try:
                     venue_s = self.venue.read_time(await self._send(request, turn))

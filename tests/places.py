@@ -131,11 +131,6 @@ class Place:
     def __init__(self):
         self._open = []
 
-    @property
-    def where(self):
-        """For `Journal.open`."""
-        raise NotImplementedError
-
     def store(self):
         """Another store on the same records."""
         store = self.new_store()
@@ -159,7 +154,7 @@ class File(Place):
 
     @property
     def where(self):
-        """See `Place`."""
+        """For `Journal.open`."""
         return self.path
 
     def new_store(self):
@@ -198,7 +193,7 @@ class Database(Place):
 
     @property
     def where(self):
-        """See `Place`."""
+        """For `Journal.open`."""
         return self.url
 
     def new_store(self):

@@ -18,6 +18,7 @@ from engine.core.plain import plain
 from engine.core.request import Belongs, Scope
 from engine.core.slots import Slot
 from engine.core.summary import CancelSummary, Fault, Outage
+from engine.journal.entries import dumped
 
 MOST_TEXTS = 10_000
 """Different texts that a run keeps once each; further ones stand where they are used. A guess: two megabytes or so."""
@@ -47,8 +48,6 @@ _LETTERS = {
     for claims in itertools.product((False, True), repeat=len(_FLAGS))
 }
 """What an entry says of them, all 256 cases worked out beforehand: a fate is written for every order."""
-
-_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 ITSELF = "\x01"
 """Stands for the order's own id in texts about it: venues repeat it in every answer, which then are the same for all orders."""
@@ -148,7 +147,7 @@ def _decimal(number: str | None) -> Decimal | None:
 def fate_body(slot: Slot, start_s: float, texts: Texts) -> list[Any]:
     """What is known of an order at this moment."""
     flags = _LETTERS[_claims(slot)]
-    error, result = slot.error, None if slot.result is None else _as_json(plain(slot.result))
+    error, result = slot.error, None if slot.result is None else dumped(plain(slot.result))
     if (error is not None and ITSELF in error) or (result is not None and ITSELF in result):
         flags += VERBATIM
     else:

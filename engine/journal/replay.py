@@ -119,7 +119,6 @@ class RunRecord:
 
     Attributes:
         header: Its first entry: who asked, for what and why.
-        lives: The entries that begin its further lives.
         parts: Number to account.
         texts: Its texts, by number.
         ending: How its last life ended, or None where it was cut off or is under way.
@@ -128,7 +127,6 @@ class RunRecord:
     """
 
     header: Mapping[str, Any]
-    lives: list[Mapping[str, Any]] = field(default_factory=list)
     parts: dict[int, AccountPart] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
     ending: Mapping[str, Any] | None = None
@@ -238,7 +236,6 @@ class _Replay:
             record.texts.append(str(_text(body)))
         elif entry.kind == RESUMED:
             self._lose_open()
-            record.lives.append(body)
             record.ending = None
             for part in record.parts.values():
                 part.summary = part.summary if part.is_done else None

@@ -1,48 +1,49 @@
-"""Bytes over aiohttp: the only file that imports its client. One pooled session, no redirects, no cookies, bounded answers.
+"""Bytes over HTTP/1.1: the only file that imports aiohttp's client. Connections are kept; no redirects, no cookies, no proxy.
 
-Headers are in the clear in aiohttp's own frames and in none of ours, so no error leaves here with its frames, nor with the error
-that it was mapped from: a traceback that prints variables would show the key.
+aiohttp finds the address, connects, and sees to TLS. The requests themselves go over a `Link`, each as one piece of bytes: what
+aiohttp does for every request (a cookie jar, redirects, tracing, timers of its own) serves nothing here, and takes more time than
+all the rest of a cancel. And aiohttp sends a GET or DELETE a second time by itself when a kept connection breaks under it, which
+would be a request outside of every limit. Here a request that has begun to leave is never sent again: what a cancel on a stale
+connection did is unknown, and the engine reads the order.
 
-What aiohttp raises is mapped here, once, to a `TransportError` that says whether the request may have reached the venue: it
-has not before it began to leave, on a connection that stood, and may have at any time after.
+Headers are in the clear in the frames of what carries them, so no error leaves here with its frames, nor with the error that it
+was mapped from: a traceback that prints variables would show the key.
 
-Where aiohttp alone would not do:
+What goes wrong is mapped here, once, to a `TransportError` that says whether the request may have reached the venue: it has not
+before it began to leave, on a connection that stood, and may have at any time after.
 
-1. aiohttp sends a GET or DELETE a second time by itself when a kept connection breaks under it. That would be a request outside
-   of every limit, so a request that has left gets no second connection. What a cancel on a stale connection did is then unknown,
-   and the engine reads the order: it sends the cancel again only where that shows the order open, in its turn and signed anew.
-2. An answer counts only if nothing lay on its connection before the request: HTTP/1.1 tells answers apart by their order alone,
-   and aiohttp keeps what comes on an idle connection and takes it for the next answer. A connection on which anything came
-   unasked is closed before a request leaves on it. What crosses the request on its way no client can tell from its answer; that
-   is left to answers that name their orders, and to the listing afterwards of `cancel_all` and `verify=True`.
+An answer counts only if nothing lay on its connection before the request: HTTP/1.1 tells answers apart by their order alone. A
+connection on which anything came unasked is closed before a request leaves on it. What crosses the request on its way is left to
+answers that name their orders, and to the listing afterwards of `cancel_all` and `verify=True`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable
-from contextvars import ContextVar
-from typing import Any, cast
-from weakref import WeakSet
+from functools import lru_cache
+from typing import cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
-from aiohttp.tracing import Trace
 from yarl import URL
 
 from engine.errors import ConfigError, TransportError
 from engine.venues.base import HttpAnswer, HttpRequest
-
-MOST_BYTES = 8 * 1024 * 1024
-"""Largest answer that is read; a page of 20 rows is about 12 KiB. A guess, with room for a venue of larger pages."""
+from engine.venues.link import MOST_BYTES, Link, TooLargeError
 
 CONNECT_S = 5.0
 """Longest wait for a connection to stand, TLS included. Shorter than a request's own bound, so that it is told apart."""
 
 KEEP_WARM_S = 60.0
 """How long an idle connection is kept. A guess: longer than the pauses between two windows, shorter than most servers' bound."""
+
+OWN_HEADERS = "Accept: */*\r\nAccept-Encoding: identity\r\nUser-Agent: cancel-engine\r\n"
+"""Sent with every request: nothing that tells of the machine or its user."""
+
+_LINE_ENDS = re.compile(r"[\r\n\0]")
 
 
 class HttpTransport:
@@ -58,137 +59,164 @@ class HttpTransport:
             raise ConfigError("tls must verify certificates and host names: the key travels over it")
         self._connections = connections
         self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
+        self._connector: aiohttp.TCPConnector | None = None
+        self._pools: dict[str, _Pool] = {}
 
     async def send(self, request: HttpRequest, *, on_sent: Callable[[], None]) -> HttpAnswer:
         """Send the request and read the whole answer. See `Transport.send`."""
-        way = _OneWay(on_sent)
-        token = _WAY.set(way)
+        has_left = False
         broken: TransportError
+
+        def leaves() -> None:
+            nonlocal has_left
+            has_left = True
+            on_sent()
+
         try:
-            async with self._open().request(
-                request.method,
-                URL(request.url, encoded=True),
-                headers=request.revealed_headers(),
-                data=request.body,
-                allow_redirects=False,
-            ) as response:
-                return HttpAnswer(
-                    status=response.status,
-                    headers={name.lower(): value for name, value in response.headers.items()},
-                    body=await _bounded_body(response),
-                )
+            return await self._exchange(request, leaves)
         except TransportError as error:
             broken = TransportError(str(error), sent=error.sent, code=error.code)
-        except Exception as error:  # noqa: BLE001  # whatever a broken answer makes the client raise
-            broken = _mapped(error, request, sent=way.has_left)
+        except Exception as error:  # noqa: BLE001  # whatever a broken answer or a broken address comes to
+            broken = _mapped(error, request, sent=has_left)
         except BaseException as error:  # noqa: BLE001  # goes on as it is, but for its frames
             raise error.with_traceback(None)  # noqa: B904  # the same error
-        finally:
-            _WAY.reset(token)
         raise broken
+
+    async def _exchange(self, request: HttpRequest, leaves: Callable[[], None]) -> HttpAnswer:
+        """The same; its frame has the request in the clear, so no error may leave with it."""
+        origin, data = _written(request)
+        pool = self._pools.get(origin) or self._pool(origin)
+        async with pool.places:
+            link = await pool.clean_link()
+            try:
+                leaves()
+                return await link.ask(data)
+            finally:
+                pool.put(link)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        pools, self._pools = self._pools, {}
+        connector, self._connector = self._connector, None
+        for pool in pools.values():
+            pool.close()
+        if connector is not None:
+            await connector.close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_request_headers_sent.append(_headers_sent)
-            self._session = aiohttp.ClientSession(
-                connector=_CleanConnector(
-                    limit=0,
-                    limit_per_host=self._connections,
-                    keepalive_timeout=KEEP_WARM_S,
-                    ssl=True if self._tls is None else self._tls,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
-                headers={"Accept-Encoding": "identity", "User-Agent": "cancel-engine"},
-                trace_configs=[trace],
-            )
-        return self._session
+    def _pool(self, origin: str) -> _Pool:
+        if self._connector is None:
+            self._connector = aiohttp.TCPConnector(limit=0, ssl=True if self._tls is None else self._tls)
+        self._pools[origin] = pool = _Pool(self._connector, URL(origin), self._connections)
+        return pool
 
 
-class _OneWay:
-    """The way of one request: the call to make when it leaves, and whether it has."""
+class _Pool:
+    """Connections to one server.
 
-    __slots__ = ("has_left", "on_sent")
+    Attributes:
+        places: As many as there may be at a time.
+    """
 
-    def __init__(self, on_sent: Callable[[], None]) -> None:
-        self.on_sent = on_sent
-        self.has_left = False
+    def __init__(self, connector: aiohttp.TCPConnector, url: URL, most: int) -> None:
+        self.places = asyncio.Semaphore(most)
+        self._connector = connector
+        self._url = url
+        self._resting: list[Link] = []
+        self._sweep: asyncio.TimerHandle | None = None
 
-
-_WAY: ContextVar[_OneWay] = ContextVar("way")
-"""Of the request that the running task sends: aiohttp hands nothing of ours on to its connector."""
-
-
-async def _headers_sent(_session: aiohttp.ClientSession, _context: object, _params: object) -> None:
-    way = _WAY.get()
-    way.has_left = True
-    way.on_sent()
-
-
-class _CleanConnector(aiohttp.TCPConnector):
-    """Hands out one connection for each request, and none on which something came unasked or which the other side has closed."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._used: WeakSet[ResponseHandler] = WeakSet()
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # the signature is aiohttp's
-    ) -> Connection:
-        """See `aiohttp.BaseConnector.connect`.
+    async def clean_link(self) -> Link:
+        """A connection on which nothing came unasked, the one that was used last before all others; or a new one.
 
         Raises:
-            TransportError: the request has left already, or not even a new connection is clean.
+            TransportError: not even a new connection is clean.
+            Exception: whatever keeps it from being made.
         """
-        host = req.url.authority
-        if _WAY.get().has_left:
-            raise TransportError(f"the connection to {host} broke before the answer was complete", sent=True, code="broken")
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            protocol = cast(ResponseHandler, connection.protocol)  # a connection has one for as long as it is held
-            if await _is_clean(connection, protocol):
-                self._used.add(protocol)
-                return connection
-            is_new = protocol not in self._used
-            connection.close()
-            if is_new:
-                raise TransportError(f"{host} spoke, or hung up, before anything was asked", sent=False, code="unasked")
+        while self._resting:
+            link = self._resting.pop()
+            if not link.has_unread or await _has_settled(link):
+                return link
+        link = await self._connect()
+        if await _has_settled(link):
+            return link
+        raise TransportError(f"{self._url.authority} spoke, or hung up, before anything was asked", sent=False, code="unasked")
+
+    def put(self, link: Link) -> None:
+        """Its request is over."""
+        if not link.is_free:
+            link.close()
+            return
+        loop = asyncio.get_running_loop()
+        link.rests_since_s = loop.time()
+        self._resting.append(link)
+        if self._sweep is None:
+            self._sweep = loop.call_later(KEEP_WARM_S, self._let_rested_go)
+
+    def close(self) -> None:
+        """Close those that rest."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        while self._resting:
+            self._resting.pop().close()
+
+    async def _connect(self) -> Link:
+        asks = aiohttp.ClientRequest("GET", self._url, loop=asyncio.get_running_loop())  # it says where to; it is never sent
+        connection = await self._connector.connect(asks, [], aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S))
+        has_spoken = cast(ResponseHandler, connection.protocol).should_close
+        link = Link(cast(asyncio.Transport, connection.transport), let_go=connection.close)
+        if has_spoken:
+            link.close()
+        return link
+
+    def _let_rested_go(self) -> None:
+        loop = asyncio.get_running_loop()
+        old = [link for link in self._resting if link.rests_since_s + KEEP_WARM_S <= loop.time()]
+        self._resting = [link for link in self._resting if link not in old]
+        for link in old:
+            link.close()
+        self._sweep = loop.call_later(KEEP_WARM_S, self._let_rested_go) if self._resting else None
 
 
-async def _is_clean(connection: Connection, protocol: ResponseHandler) -> bool:
+async def _has_settled(link: Link) -> bool:
+    """Whether it is clean once the loop has looked at its socket, and has read what that brings; if not, it is closed."""
     try:
-        for _ in range(2):  # the loop looks at its sockets, and then reads what they bring
+        for _ in range(2):
             await asyncio.sleep(0)
     except BaseException:
-        connection.close()
+        link.close()
         raise
-    return protocol.is_connected() and not protocol.should_close
+    if not link.is_free:
+        link.close()
+    return link.is_free
 
 
-async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MOST_BYTES:
-            response.close()
-            raise TransportError(f"an answer larger than {MOST_BYTES} bytes was cut off", sent=True, code="too_large")
-    return b"".join(chunks)
+@lru_cache(maxsize=1_000)
+def _where(url: str) -> tuple[str, str, str]:
+    """Of an address: scheme, host and port; what the `Host` header says; and what is asked for there."""
+    parsed = URL(url, encoded=True)
+    if not parsed.absolute or parsed.host_port_subcomponent is None:
+        raise ValueError("the address has no host")
+    return str(parsed.origin()), parsed.host_port_subcomponent, parsed.raw_path_qs
+
+
+def _written(request: HttpRequest) -> tuple[str, bytes]:
+    """Where the request goes, and its bytes."""
+    origin, host, target = _where(request.url)
+    head = [f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{OWN_HEADERS}"]
+    for name, value in request.revealed_headers().items():
+        if _LINE_ENDS.search(name) or _LINE_ENDS.search(value):
+            raise ValueError("a header would end its line")
+        head.append(f"{name}: {value}\r\n")
+    body = request.body or b""
+    if body or request.method != "GET":
+        head.append(f"Content-Length: {len(body)}\r\n")
+    head.append("\r\n")
+    return origin, "".join(head).encode() + body
 
 
 def _mapped(error: Exception, request: HttpRequest, *, sent: bool) -> TransportError:
     host = URL(request.url, encoded=True).authority
+    if isinstance(error, TooLargeError):
+        return TransportError(f"an answer larger than {MOST_BYTES} bytes was cut off", sent=True, code="too_large")
     if sent:
         words = f"the connection to {host} broke before the answer was complete: {_words(error)}"
         return TransportError(words, sent=True, code="broken")

@@ -60,14 +60,14 @@ async def test_a_transport_of_our_own_is_opened_and_closed():
     """Without one, there is one for the length of the call, closed also after an error."""
     async with asking.opened(None) as carrier:
         assert isinstance(carrier, HttpTransport)
-        sessions = [carrier._open()]
+        pools = [carrier._pool("http://127.0.0.1:9")]
     with pytest.raises(TransportError):
-        await _lose(sessions)
+        await _lose(pools)
 
-    assert [True, True] == [each.closed for each in sessions]
+    assert [True, True] == [each._connector.closed for each in pools]
 
 
-async def _lose(sessions):
+async def _lose(pools):
     async with asking.opened(None) as carrier:
-        sessions.append(carrier._open())
+        pools.append(carrier._pool("http://127.0.0.1:9"))
         raise TransportError("lost", sent=True)

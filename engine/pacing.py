@@ -21,6 +21,7 @@ import anyio
 import anyio.lowlevel
 from aiolimiter import AsyncLimiter
 
+from engine import clock
 from engine.core.quota import Bucket, Feedback, Kind, Limits, Purse, Receipt, Send, SendLog, Window
 from engine.core.retry import Retry
 from engine.errors import ThrottledError, TransportError, UnavailableError
@@ -176,6 +177,7 @@ class Gate:
         self._buckets = [
             (quota.kinds, AsyncLimiter(quota.burst, quota.burst / quota.per_s)) for quota in quotas if isinstance(quota, Bucket)
         ]
+        self._logs: dict[Kind, tuple[SendLog, ...]] = {}
         self._tells_kinds_apart = any(quota.kinds for quota in quotas)
         self._queues: dict[Kind, FairQueue] = {}
         self._most_in_flight = math.inf if in_flight is None else in_flight
@@ -186,7 +188,7 @@ class Gate:
     @property
     def is_fresh(self) -> bool:
         """Whether nothing is counted any more, so that a new one would serve as well."""
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         return not self._buckets and self._in_flight == 0 and all(log.is_empty(now_s) for _, log in self._windows)
 
     @property
@@ -205,7 +207,10 @@ class Gate:
         """When every limit has room for one more request of this kind: infinity while that hangs on those on their way."""
         if self._in_flight >= self._most_in_flight:
             return math.inf
-        return max((log.free_at(now_s) for log in self._logs_of(kind)), default=now_s)
+        free_at_s = now_s
+        for log in self._logs_of(kind):
+            free_at_s = max(free_at_s, log.free_at(now_s))
+        return free_at_s
 
     async def wait_free(self, kind: Kind) -> None:
         """Wait, at the head of a queue, until every limit has room for one request, and take the tokens of the buckets."""
@@ -217,7 +222,7 @@ class Gate:
     async def wait_room(self, kind: Kind) -> None:
         """The same but for the buckets, whose tokens are taken by waiting."""
         while True:
-            now_s = anyio.current_time()
+            now_s = clock.now_s()
             free_at_s = self.free_at(kind, now_s)
             if free_at_s <= now_s:
                 return
@@ -257,8 +262,11 @@ class Gate:
         for log in self._logs_of(kind):
             log.answered(took_s)
 
-    def _logs_of(self, kind: Kind) -> list[SendLog]:
-        return [log for kinds, log in self._windows if not kinds or kind in kinds]
+    def _logs_of(self, kind: Kind) -> tuple[SendLog, ...]:
+        logs = self._logs.get(kind)
+        if logs is None:
+            logs = self._logs[kind] = tuple(log for kinds, log in self._windows if not kinds or kind in kinds)
+        return logs
 
     def _move(self) -> None:
         if self._looking:
@@ -299,7 +307,7 @@ class Turn:
     def left(self) -> None:
         """The request starts to leave now."""
         if self._send is None:
-            self._send = Send(anyio.current_time())
+            self._send = Send(clock.now_s())
             for gate in self._lane.gates:
                 gate.left(self.kind, self._send)
 
@@ -309,7 +317,7 @@ class Turn:
             self.withdrawn()
             return
         self._lane.ended(self.receipt)
-        self.wire_s = self._send.took_s = anyio.current_time() - self._send.left_s
+        self.wire_s = self._send.took_s = clock.now_s() - self._send.left_s
         for gate in self._lane.gates:
             gate.ended()
             if is_answered:
@@ -378,7 +386,7 @@ class Lane:
         """
         own, venue = self.gates
         async with track.queue:
-            began_s = anyio.current_time()
+            began_s = clock.now_s()
             while True:
                 need = source.need(track)
                 if need is None:
@@ -393,7 +401,7 @@ class Lane:
                     if await queue.is_overtaken(start):
                         continue
                     await venue.wait_free(need.kind)
-                    now_s = anyio.current_time()
+                    now_s = clock.now_s()
                     if self._held_until_s > now_s or not self._is_met(need, now_s) or own.free_at(need.kind, now_s) > now_s:
                         await anyio.lowlevel.checkpoint()
                         continue  # a 429 or another queue came first while we stood in the venue's
@@ -423,10 +431,10 @@ class Lane:
     async def _wait_own(self, need: Need, source: Source[Any], track: Track) -> None:
         """Wait for all that does not hang on other accounts."""
         own = self.gates[0]
-        while self._held_until_s > anyio.current_time():  # a hold may be lengthened while it is waited for
+        while self._held_until_s > clock.now_s():  # a hold may be lengthened while it is waited for
             source.waits(track, self._held_until_s)
             await anyio.sleep_until(self._held_until_s)
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         free_at_s = own.free_at(need.kind, now_s)
         if free_at_s > now_s:
             source.waits(track, free_at_s)
@@ -438,10 +446,10 @@ class Lane:
         caller = source.caller
 
         async def look(kind: Kind, timeout_s: float) -> None:
-            while any(gate.free_at(kind, anyio.current_time()) > anyio.current_time() for gate in self.gates):
+            while any(gate.free_at(kind, clock.now_s()) > clock.now_s() for gate in self.gates):
                 for gate in self.gates:
                     await gate.wait_free(kind)
-            await caller.look(Turn(self, kind, 0, anyio.current_time()), timeout_s)
+            await caller.look(Turn(self, kind, 0, clock.now_s()), timeout_s)
             # The call may have been stopped meanwhile: its requests are shielded from that, its waits are not.
             await anyio.lowlevel.checkpoint()
 
@@ -466,7 +474,7 @@ class Lane:
     async def _wait_tokens(self, tokens: int, source: Source[Any], track: Track) -> None:
         """Wait for so many tokens, or for what makes another request better."""
         while self._purse is not None and tokens:
-            now_s = anyio.current_time()
+            now_s = clock.now_s()
             free_at_s = self._purse.free_at(now_s, tokens)
             if free_at_s <= now_s:
                 return
@@ -483,29 +491,29 @@ class Lane:
 
     def spend(self, cost: int) -> Receipt | None:
         """Take tokens for a request."""
-        return None if self._purse is None else self._purse.take(cost, anyio.current_time())
+        return None if self._purse is None else self._purse.take(cost, clock.now_s())
 
     def ended(self, receipt: Receipt | None) -> None:
         """The request that tokens were taken for is over."""
         if self._purse is not None and receipt is not None:
-            self._purse.ended(receipt, anyio.current_time())
+            self._purse.ended(receipt, clock.now_s())
 
     def refund(self, receipt: Receipt | None) -> None:
         """Give tokens back."""
         if self._purse is not None and receipt is not None and receipt.cost:
-            self._purse.refund(receipt, anyio.current_time())
+            self._purse.refund(receipt, clock.now_s())
             self._move()
 
     def charge(self, orders: int) -> None:
         """Pay for the orders that a mass cancel has cancelled."""
         if self._purse is not None and orders:
-            self._purse.charge(orders, anyio.current_time())
+            self._purse.charge(orders, clock.now_s())
 
     def told(self, turn: Turn, feedback: Feedback) -> None:
         """The venue has said what tokens are left."""
         if self._purse is not None and turn.receipt is not None:
-            took_s = anyio.current_time() - turn.granted_s
-            self._purse.told(feedback, anyio.current_time(), turn.receipt, took_s=took_s, is_mass=turn.kind.is_mass)
+            took_s = clock.now_s() - turn.granted_s
+            self._purse.told(feedback, clock.now_s(), turn.receipt, took_s=took_s, is_mass=turn.kind.is_mass)
             self._move()
 
     @property
@@ -517,7 +525,7 @@ class Lane:
         """Seconds until the next cancel can be admitted, as far as the account's tokens go."""
         if self._purse is None:
             return 0.0
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         return self._purse.free_at(now_s) - now_s
 
     def shrink(self, most_ids: int) -> None:
@@ -532,7 +540,7 @@ class Lane:
 
     def may_cancel(self) -> bool:
         """Whether the day's allowance has room for one more cancel."""
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         return self._allowance is None or self._allowance.free_at(now_s) <= now_s
 
     def count_cancel(self, turn: Turn) -> None:
@@ -549,7 +557,7 @@ class Lane:
             gate.start(kind)
             gate.left(kind, send)
             gate.ended()
-        send.took_s = max(0.0, anyio.current_time() - left_s)
+        send.took_s = max(0.0, clock.now_s() - left_s)
         if self._purse is not None and cost:
             self._purse.ended(self._purse.take(cost, left_s), left_s)
         if self._allowance is not None and kind.is_cancel:
@@ -571,7 +579,7 @@ class Lane:
 
     def hear(self, turn: Turn) -> None:
         """A usable answer came: the venue is there, and is not holding this account."""
-        self.answered_s = anyio.current_time()
+        self.answered_s = clock.now_s()
         self._holds = 0
         self._down_since_s = None
         if turn.kind.is_cancel:
@@ -579,9 +587,9 @@ class Lane:
 
     def keep_held(self, until_s: float) -> None:
         """Hold the account until then, because the venue asked for it in an earlier life of the run."""
-        if until_s > anyio.current_time():
+        if until_s > clock.now_s():
             self.warm()
-            self._held_until_s = max(self._held_until_s, min(until_s, anyio.current_time() + self._retry.longest_hold_s))
+            self._held_until_s = max(self._held_until_s, min(until_s, clock.now_s() + self._retry.longest_hold_s))
 
     def hold(self, turn: Turn, refused: ThrottledError, *, orders: int = 1) -> bool:
         """Hold the account, because the venue refused a request for its pace, or takes none for now.
@@ -593,7 +601,7 @@ class Lane:
         Returns:
             False if the account has been held too often in a row, or for too long, to go on.
         """
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         if turn.granted_s >= self._held_since_s:
             self._holds += 1
             self._held_since_s = now_s
@@ -625,10 +633,10 @@ class Lane:
         """Whether nothing is counted, owed, held or learned here, so that a new lane would serve as well."""
         return (
             self.gates[0].is_fresh
-            and self._held_until_s <= anyio.current_time()
+            and self._held_until_s <= clock.now_s()
             and self._batches_refused == 0
             and self.most_ids == self._lanes.most_ids
-            and (self._purse is None or self._purse.is_fresh(anyio.current_time()))
+            and (self._purse is None or self._purse.is_fresh(clock.now_s()))
             and (self._allowance is None or self._lanes.shares_allowance)
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import anyio
 
+from engine import clock
 from engine.core.order import OpenOrder
 from engine.core.plan import AccountPlan, Means, choose, pays_to_list_first, requests_for
 from engine.core.quota import Feedback, Kind
@@ -25,7 +26,7 @@ def means_of(venue: Venue, lane: Lane, *, accounts: int = 1) -> Means:
         limits=venue.limits,
         most_ids=lane.most_ids,
         tier=None if purse is None else purse.tier,
-        balance=0.0 if purse is None else purse.balance(anyio.current_time()),
+        balance=0.0 if purse is None else purse.balance(clock.now_s()),
         accounts=accounts,
     )
 

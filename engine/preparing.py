@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import anyio
-
+from engine import clock
 from engine.core.cause import Cause
 from engine.core.order import OpenOrder
 from engine.core.plan import AccountPlan, choose, pays_to_list_first
@@ -161,7 +160,7 @@ class Desk:
             for slot in slots:
                 problem = sender.venue.problem_of(slot.order_id)
                 if problem is not None:
-                    slot.bar(problem, anyio.current_time())
+                    slot.bar(problem, clock.now_s())
             known = [slot for slot in slots if not slot.is_barred]
             return slots, self.new_drain(sender, slots, only(slots), known=known, proves=verify)
 
@@ -232,7 +231,7 @@ class Desk:
         checked_seconds("deadline_s", wish.deadline_s)
         life = Life(
             run_id=uuid.uuid4().hex[:12],
-            start_s=anyio.current_time(),
+            start_s=clock.now_s(),
             started_at=self.wall_clock(),
             accounts={account.name: account for account in accounts},
             venues={account.name: self.route_of(account).venue.name for account in accounts},

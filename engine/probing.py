@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import anyio
 
+from engine import clock
 from engine.core.quota import Kind
 from engine.core.retry import Retry
 from engine.core.summary import Outage
@@ -121,10 +122,10 @@ class Health:
         if self._absence is not None:
             self._absence.failure = came
             self._absence.cancels_only &= kind.is_cancel  # it takes less than was thought
-            self._absence.next_look_s = max(self._absence.next_look_s, anyio.current_time() + (came.retry_after_s or 0.0))
+            self._absence.next_look_s = max(self._absence.next_look_s, clock.now_s() + (came.retry_after_s or 0.0))
 
     def _answered(self, kind: Kind) -> None:
-        self._answered_s = anyio.current_time()
+        self._answered_s = clock.now_s()
         self._failures = 0
         if self.blocks(kind):
             self._end()  # what it was said not to do, it does
@@ -132,14 +133,14 @@ class Health:
             self._refusals = 0
 
     def _begin(self, came: VenueError, *, is_closed: bool, cancels_only: bool) -> None:
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         wait_s = 1.0 if is_closed else 0.0
         self._absence = _Absence(is_closed, cancels_only, self._first_failure_s, now_s + wait_s, came, is_certain=is_closed)
 
     def _end(self) -> None:
         absence = self._absence
         if absence is not None and absence.is_certain:
-            absence.ended_s = anyio.current_time()
+            absence.ended_s = clock.now_s()
             self._past.append(absence)
         self._absence = None
         self._failures = self._refusals = 0
@@ -164,7 +165,7 @@ class Health:
             False if the venue has been away for too long to go on waiting.
         """
         while (absence := self._absence) is not None and self.blocks(kind):
-            now_s = anyio.current_time()
+            now_s = clock.now_s()
             if not is_bounded and now_s - max(absence.began_s, since_s) >= self._patience_s(absence):
                 return False
             if now_s < absence.next_look_s or absence.is_looking:
@@ -187,7 +188,7 @@ class Health:
         return min(FIRST_CONTACT_S, self._retry.longest_outage_s) if never_there else self._retry.longest_outage_s
 
     async def _look(self, absence: _Absence, look: Look) -> None:
-        absence.is_looking, began_s = True, anyio.current_time()
+        absence.is_looking, began_s = True, clock.now_s()
         timeout_s = LOOK_S * 2.0 ** min(absence.looks // 10, 10)
         absence.looks += 1
         try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 
+from engine import clock
 from engine.core.cause import Cause
 from engine.core.outcome import OrderResult
 from engine.core.plan import cancel_by_ids
@@ -76,7 +77,7 @@ class AccountCall:
         """See `Part`."""
         due_s = await self.begin().pull.run()
         if due_s is None:
-            self.end(None, anyio.current_time())
+            self.end(None, clock.now_s())
         return due_s
 
     def begin(self) -> Begun:
@@ -104,7 +105,7 @@ class AccountCall:
     @property
     def elapsed_s(self) -> float:
         """Seconds since the call, or for as long as its part took."""
-        return (anyio.current_time() if self._end_s is None else self._end_s) - self._start_s
+        return (clock.now_s() if self._end_s is None else self._end_s) - self._start_s
 
     @property
     def is_finished(self) -> bool:
@@ -261,7 +262,7 @@ class Progress:
         call = self._call
         if call is None:
             return RunReport(run_id="", accounts={})
-        end_s = anyio.current_time() if self._end_s is None else self._end_s
+        end_s = clock.now_s() if self._end_s is None else self._end_s
         return RunReport(
             run_id=call.run_id,
             accounts={part.name: part.summarise() for part in call.parts},
@@ -284,7 +285,7 @@ class Progress:
             stopped=frozenset(part.name for part in self._parts if part.fault),
             elapsed_s=self.elapsed_s,
             least_left_s=least_left_s([(part, tallies[part.name].left) for part in busy]),
-            away=tuple(outage for outage in self._outages(anyio.current_time()) if outage.ended_s is None),
+            away=tuple(outage for outage in self._outages(clock.now_s()) if outage.ended_s is None),
         )
 
     def _outages(self, end_s: float) -> Iterable[Outage]:
@@ -303,7 +304,7 @@ class Progress:
         """Seconds since the call began, or for as long as it took."""
         if self._call is None:
             return 0.0
-        return (anyio.current_time() if self._end_s is None else self._end_s) - self._call.start_s
+        return (clock.now_s() if self._end_s is None else self._end_s) - self._call.start_s
 
     def stop(self) -> None:
         """Let the call return soon: nothing more is sent, and answers on their way get a short grace."""
@@ -321,7 +322,7 @@ class Progress:
 
     def end(self, stop: str | None) -> None:
         """The call is over; `stop` says what ended it, if it did not end by itself. The engine does this."""
-        self._end_s, self._stop = anyio.current_time(), stop
+        self._end_s, self._stop = clock.now_s(), stop
         self._final_outages = tuple(self._outages(self._end_s))
         for part in self._parts:
             part.end(stop, self._end_s)

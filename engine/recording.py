@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import anyio
 
+from engine import clock
 from engine.core.listing import Page
 from engine.core.outcome import Verdict
 from engine.core.plain import plain
@@ -287,7 +288,7 @@ class RunRecorder:
     def note(self, kind: str, account: int, body: Any) -> int:
         """Write something down; give back the number of its entry."""
         seq, self._seq = self._seq, self._seq + 1
-        loop = asyncio.get_running_loop()  # its time is that of anyio, which takes ten times as long to say so
+        loop = asyncio.get_running_loop()
         at_ms = round(max(0.0, loop.time() - self.start_s) * 1000)
         try:
             self._sheet.add(seq, at_ms, kind, account, body)
@@ -375,7 +376,7 @@ class _Pace:
 
     def line(self) -> int:
         """How long the next one is to be: what leaves in a moment, at most double the one before."""
-        now_s = asyncio.get_running_loop().time()
+        now_s = clock.now_s()
         leaves = AHEAD_S * self.sent / max(now_s - self._since_s, 1e-6)
         self.length = max(1, min(LONGEST_LINE, 2 * self.length, round(leaves)))
         self.sent, self._since_s = 0, now_s

@@ -6,11 +6,11 @@ with the venue.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import replace
 
-import anyio
-
+from engine import clock
 from engine.core.cause import Cause
 from engine.core.priority import PRIORITIES
 from engine.core.request import Account, Scope
@@ -83,7 +83,7 @@ def resumed(
     report = record.report()
     life = Life(
         run_id=record.run_id,
-        start_s=anyio.current_time() - elapsed_s,
+        start_s=clock.now_s() - elapsed_s,
         started_at=started_at,
         accounts={account.name: account for account in accounts},
         venues={part.name: part.venue for part in record.parts.values()},
@@ -136,10 +136,11 @@ def _recall(desk: Desk, record: RunRecord, life: Life) -> None:
         route = desk.route_of(account)
         return route.lanes.of(route.venue.identity(account))
 
-    now_s = anyio.current_time()
+    now_s = clock.now_s()
     sent = [(each, part) for part in record.parts.values() if part.name in life.accounts for each in part.sent]
-    for each, part in sorted(sent, key=lambda pair: pair[0].at_ms):
-        lane, left_s = lane_of(part), life.start_s + each.at_ms / 1000
+    times = [(now_s if each.at_ms is None else life.start_s + each.at_ms / 1000, each, part) for each, part in sent]
+    for left_s, each, part in sorted(times, key=operator.itemgetter(0)):
+        lane = lane_of(part)
         if now_s - left_s <= lane.remembers_s:
             lane.recall(each.kind, left_s, each.orders)
         elif lane.counts_days and each.kind.is_cancel and now_s - left_s <= DAY_S:

@@ -14,6 +14,8 @@ from typing import Protocol
 
 import anyio
 
+from engine import clock
+
 STINT = 256.0
 """Requests (by weight) that an account may be ahead of one that waits for a place, before it leaves it. A guess: most accounts
 are done by then, and every account that has begun takes memory."""
@@ -73,7 +75,7 @@ class Rota:
 
     async def _next(self) -> Part | None:
         """The account to work on next; None where all that are left have their places."""
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         while self._away and self._away[0][0] <= now_s:
             part = heapq.heappop(self._away)[2]
             heapq.heappush(self._ready, (part.served, next(self._numbers), part))

@@ -15,6 +15,7 @@ from typing import Self
 
 import anyio
 
+from engine import clock
 from engine.core.cause import Cause
 from engine.core.order import OpenOrder
 from engine.core.outcome import OrderResult, Word
@@ -365,7 +366,7 @@ class CancelEngine:
                     roll=self._desk.roll,
                 )
 
-        began_s = anyio.current_time()
+        began_s = clock.now_s()
         async with anyio.create_task_group() as tasks:
             for _ in range(min(self._desk.active_accounts, len(chosen))):
                 tasks.start_soon(plan_on)
@@ -385,7 +386,7 @@ class CancelEngine:
         """
         self._desk.checked([account], scope)
         bound_s = checked_seconds("deadline_s", deadline_s)
-        until_s = math.inf if bound_s is None else anyio.current_time() + bound_s
+        until_s = math.inf if bound_s is None else clock.now_s() + bound_s
         sender = self._desk.sender(account, new_log(), is_bounded=bound_s is not None)
         async with aclosing(walk_open_orders(sender, scope, retry=self._desk.retry, roll=self._desk.roll)) as orders:
             while True:

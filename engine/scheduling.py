@@ -6,6 +6,8 @@ worker, the slots are true: they are written before a request may leave and agai
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -13,6 +15,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
+from engine import clock
 from engine.core.listing import Page
 from engine.core.outcome import Verdict, Word
 from engine.core.quota import Kind
@@ -115,6 +118,8 @@ class Pull:
         self._walks = 0
         self._workers: TaskGroup
         self._live = dict.fromkeys(self._lane.tracks, 0)
+        self._resting: dict[Track, list[asyncio.Future[bool]]] = {}
+        """Workers that have nothing to do, and what wakes each: to work, or to go."""
         self._busy = dict.fromkeys(self._lane.tracks, 0)
         self._waits: dict[Track, float] = {}
         self._due_s = 0.0
@@ -132,14 +137,16 @@ class Pull:
         """
         if self._work.is_resting:
             self._work.wake()
-        self._is_leaving, self._due_s = False, anyio.current_time()
+        self._is_leaving, self._due_s = False, clock.now_s()
+        for track in self._lane.tracks:
+            self._live[track], self._resting[track] = 0, []  # one that was stopped before it could begin has counted itself
         async with anyio.create_task_group() as watch:
             watch.start_soon(self._watch_for_stop)
             async with anyio.create_task_group() as self._workers:
                 self._staff()
             watch.cancel_scope.cancel()
         if self._work.is_resting and not self.is_over:
-            return anyio.current_time() + self._settle_s
+            return clock.now_s() + self._settle_s
         return self._due_s if self._is_leaving and not self.is_over else None
 
     async def _watch_for_stop(self) -> None:
@@ -179,7 +186,8 @@ class Pull:
             can_more = self._live[track] < self._in_flight and not self.is_over and not self._is_leaving
             if can_more and self._spare(track) == 0 and self._waiting(track):
                 self._live[track] += 1
-                self._workers.start_soon(self._worker, track)
+                if not self._wake(track):
+                    self._workers.start_soon(self._worker, track)
 
     def _spare(self, track: Track) -> int:
         """Workers that have no job yet."""
@@ -188,7 +196,32 @@ class Pull:
     def _waiting(self, track: Track) -> int:
         return self._work.waiting(cancels=track.cancels, reads=track.reads, most=self._lane.most_ids)
 
+    def _wake(self, track: Track) -> bool:
+        """Set a worker to work that rests, if there is one."""
+        resting = self._resting[track]
+        while resting:
+            bell = resting.pop()
+            if not bell.done():
+                bell.set_result(True)
+                return True
+        return False
+
     async def _worker(self, track: Track) -> None:
+        """Work, and rest between; to begin a new one for every request would take longer than all else that a cancel needs."""
+        is_needed = True
+        while is_needed:
+            await self._work_on(track)
+            if self.is_over or self._is_leaving or not any(self._live.values()):  # nobody is left who could bring work
+                for bell in itertools.chain.from_iterable(self._resting.values()):
+                    if not bell.done():
+                        bell.set_result(False)
+                return
+            bell = asyncio.get_running_loop().create_future()
+            self._resting[track].append(bell)
+            is_needed = await bell
+
+    async def _work_on(self, track: Track) -> None:
+        """Do one job after another, as long as nobody else waits for the next turn."""
         try:
             while not self.is_over and not self._is_leaving and self._spare(track) == 1 and self._waiting(track):
                 granted: tuple[Job, Turn] | None = await self._lane.wait_turn(track, self)
@@ -221,7 +254,7 @@ class Pull:
             if not self._places.is_crowded or any(track not in self._waits for track in heads):
                 return
             self._due_s = min(self._waits[track] for track in heads)
-            self._is_leaving = anyio.current_time() + LEAST_ABSENCE_S <= self._due_s
+            self._is_leaving = clock.now_s() + LEAST_ABSENCE_S <= self._due_s
         if self._is_leaving:
             self._workers.cancel_scope.cancel()  # nobody has a job, so nothing is lost
 
@@ -296,7 +329,7 @@ class Pull:
             self._intending -= 1
             if self._intended is not None:
                 self._intended.set()
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         for slot in slots:
             slot.begin(now_s)
             slot.start(now_s)
@@ -323,17 +356,17 @@ class Pull:
     def _judge(self, slot: Slot, came: Verdict | VenueError, orders: int, roll: float) -> Step:
         """Write down what a cancel brought back for one order, and decide what follows."""
         slot.hear(came)
-        waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, anyio.current_time())
+        waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, clock.now_s())
         return after_cancel(
             came, tries=slot.tries, was_unseen=slot.is_unseen, retry=self._retry, roll=roll, of=orders, waited_s=waited_s
         )
 
     async def _read(self, slot: Slot, turn: Turn) -> None:
         """Read one order, and do what that asks for."""
-        slot.begin(anyio.current_time())
+        slot.begin(clock.now_s())
         came = await read_order(self._sender, slot.order_id, turn, place=slot.place)
         slot.hear_read(came)
-        waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, anyio.current_time())
+        waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, clock.now_s())
         retry, roll = self._retry, self._roll()
         step = after_read(came, tries=slot.tries, reads=slot.reads, retry=retry, roll=roll, waited_s=waited_s)
         await self._follow([(slot, step)])
@@ -347,7 +380,7 @@ class Pull:
             meant = work.unsettled()
             intent = await self._sender.ahead(turn, self._record.intends, meant)
             meant = [slot for slot in meant if not slot.is_settled]  # some may have been, by a read meanwhile
-            now_s = anyio.current_time()
+            now_s = clock.now_s()
             for slot in meant:
                 slot.begin(now_s)
                 slot.start(now_s)
@@ -372,7 +405,7 @@ class Pull:
                 if isinstance(step, Stop):
                     self._stop(step.fault, step.code)
                 for slot in meant:
-                    slot.settle(None, anyio.current_time())
+                    slot.settle(None, clock.now_s())
                 work.mass_ended(is_answered=False, may_have_acted=isinstance(came, TransportError | WireError) and turn.has_left)
                 return
             await self._take_named(came, meant, now_s)
@@ -397,7 +430,7 @@ class Pull:
         for slot in meant:
             if id(slot) not in named:
                 slot.hear(NOT_NAMED)
-                slot.settle(None, anyio.current_time())
+                slot.settle(None, clock.now_s())
         self._work.mass_ended(is_answered=True, is_whole=came.is_whole, may_have_acted=True)
         await self._follow(steps)
 
@@ -432,9 +465,9 @@ class Pull:
                 self._work.put_back(slot)
 
     def _settle(self, slot: Slot, outcome: Any) -> None:
-        slot.settle(outcome, anyio.current_time())
+        slot.settle(outcome, clock.now_s())
         self._work.settled()
-        began_s = anyio.current_time() if slot.began_s is None else slot.began_s
+        began_s = clock.now_s() if slot.began_s is None else slot.began_s
         if outcome is None and not self.is_over and self._lane.answered_s < began_s:
             self._stop(f"the venue gives no usable answer: {slot.error}", Fault.UNREACHABLE)
         self._tell(slot)
@@ -458,7 +491,7 @@ class Pull:
             tries += 1
             came: Page | VenueError | None = None if turn is None else await self._ask_page(job, turn)
             if isinstance(came, Page):
-                self._work.fed(job, came, now_s=anyio.current_time())
+                self._work.fed(job, came, now_s=clock.now_s())
                 return
             if came is None:
                 self._work.failed(job, self.fault or "the run was stopped before the listing was complete")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import anyio
 
+from engine import clock
 from engine.core.outcome import Word
 from engine.core.quota import Kind
 from engine.core.request import Account, Scope
@@ -64,7 +65,7 @@ class VenueClock:
         if abs(skew_s) < LEAST_SKEW_S:
             return False
         self._offset_s += skew_s
-        self.corrected_s = anyio.current_time()
+        self.corrected_s = clock.now_s()
         return True
 
 
@@ -121,7 +122,7 @@ class Sender:
         self.served = 0.0
         self.tag = 0.0
         self.weight = account.weight
-        self.began_s = anyio.current_time()
+        self.began_s = clock.now_s()
         self.is_bounded = is_bounded
         self.record = record
         self._health = route.lanes.health
@@ -166,7 +167,7 @@ class Sender:
                 of the caller.
         """
         asked = intent if turn.kind.is_cancel else await self.ahead(turn, self.record.asks, about)
-        made_s = anyio.current_time()
+        made_s = clock.now_s()
         answer: HttpAnswer | None = None
         self.waited_s += turn.waited_s
         try:
@@ -213,7 +214,7 @@ class Sender:
     def hurry(self) -> None:
         """The run is to stop: requests on their way get a short grace, and no more."""
         self._is_hurried = True
-        until_s = anyio.current_time() + (self._grace_s or 0.0)
+        until_s = clock.now_s() + (self._grace_s or 0.0)
         for shelter in self._shelters:
             shelter.deadline = min(shelter.deadline, until_s)
 
@@ -259,23 +260,23 @@ class Sender:
 
     async def _has_mended_clock(self, made_s: float) -> bool:
         """Whether the clock by which a refused request was made, at `made_s`, has been found wrong and corrected since."""
-        clock = self._clock
+        venue_clock = self._clock
         request = self.venue.time_request()
         if request is None:
             return False
-        async with clock.reading:
-            if clock.corrected_s >= made_s:
+        async with venue_clock.reading:
+            if venue_clock.corrected_s >= made_s:
                 return True
-            if anyio.current_time() - clock.read_s < CLOCK_KEEPS_S:
+            if clock.now_s() - venue_clock.read_s < CLOCK_KEEPS_S:
                 return False
-            clock.read_s = anyio.current_time()
+            venue_clock.read_s = clock.now_s()
             for tries in range(1, CLOCK_TRIES + 1):
                 try:
                     turn = await self.turn(Kind.OTHER)
                 except VenueError:
                     return False  # the venue has been away for too long
                 asked = await self.ahead(turn, self.record.asks, None)
-                before_s = clock.wall_s()
+                before_s = venue_clock.wall_s()
                 try:
                     venue_s = self.venue.read_time(await self._send(request, turn))
                     self.record.heard(turn, venue_s, asked=asked)
@@ -284,14 +285,14 @@ class Sender:
                     retry_after_s = error.retry_after_s if isinstance(error, ThrottledError) else None
                     await anyio.sleep(min(LONGEST_CLOCK_WAIT_S, retry_after_s or 0.1 * 2.0**tries))
                     continue
-                travelled_s = (clock.wall_s() - before_s) / 2
-                return clock.correct(venue_s + 0.5 + travelled_s)  # it names whole seconds, half a second old on average
+                travelled_s = (venue_clock.wall_s() - before_s) / 2
+                return venue_clock.correct(venue_s + 0.5 + travelled_s)  # it names whole seconds, half a second old on average
             return False
 
     async def _send(self, request: HttpRequest, turn: Turn, timeout_s: float | None = None) -> HttpAnswer:
         timeout_s = min(self.venue.timeout_s, timeout_s or self.venue.timeout_s)
         answer: HttpAnswer | None = None
-        shelter = anyio.CancelScope(shield=self._grace_s is not None, deadline=anyio.current_time() + timeout_s)
+        shelter = anyio.CancelScope(shield=self._grace_s is not None, deadline=clock.now_s() + timeout_s)
         self._shelters.add(shelter)
         try:
             with shelter:

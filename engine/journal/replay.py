@@ -50,10 +50,10 @@ UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErro
 class SentRequest:
     """A request that left, or may have: when, in milliseconds since the run began, of what kind, and how many orders it named.
 
-    Where that is not known, it is the latest that it can have been.
+    When is None where it may have been at any time until the process had died.
     """
 
-    at_ms: int
+    at_ms: int | None
     kind: Kind
     orders: int
 
@@ -240,7 +240,7 @@ class _Replay:
 
     def __init__(self, record: RunRecord) -> None:
         self._record = record
-        self._open: dict[Asked, tuple[AccountPart, SentRequest]] = {}
+        self._open: dict[Asked, tuple[AccountPart, SentRequest, int]] = {}
         self._in_flight: dict[int, tuple[Slot, AccountPart]] = {}
 
     def take(self, entry: Written, body: Any) -> None:
@@ -253,7 +253,7 @@ class _Replay:
         elif entry.kind == TEXT:
             record.texts.append(str(_text(body)))
         elif entry.kind == RESUMED:
-            self._lose_open()
+            self._lose_open(entry.at_ms)
             record.ending = None
             for part in record.parts.values():
                 part.summary = part.summary if part.is_done else None
@@ -300,7 +300,7 @@ class _Replay:
     def _intend(self, part: AccountPart, entry: Written, kind: Kind, places: Sequence[int]) -> None:
         for asked, named in requests_of(entry.seq, kind, places):
             request = SentRequest(entry.at_ms, kind, len(named))
-            self._open[asked] = (part, request)
+            self._open[asked] = (part, request, entry.at_ms)
             part.sent.append(request)
         for place in places:
             slot = part.slots.at(place)
@@ -309,7 +309,7 @@ class _Replay:
 
     def _answer(self, part: AccountPart, entry: Written, body: Any) -> None:
         asked, has_left, wire_ms, waited_ms, failure, facts = body + [None] * (6 - len(body))
-        _, request = self._open.pop(asked_of(asked))
+        _, request, intended_ms = self._open.pop(asked_of(asked))
         part.wire_s += wire_ms / 1000
         part.waited_s += waited_ms / 1000
         if failure is not None and failure[3:]:
@@ -317,18 +317,18 @@ class _Replay:
         if not has_left:
             part.sent.remove(request)
             return
-        request.at_ms = max(request.at_ms, entry.at_ms - wire_ms)
+        request.at_ms = max(intended_ms, entry.at_ms - wire_ms)
         if request.kind.is_mass:
-            part.mass_sent_s = request.at_ms / 1000
+            part.mass_sent_s = intended_ms / 1000
             part.has_lost_mass |= failure is not None or not facts[1]
 
-    def _lose_open(self) -> None:
-        """What is on its way will never be heard of again."""
-        for asked, (part, request) in self._open.items():
+    def _lose_open(self, until_ms: int | None) -> None:
+        """What is on its way will never be heard of again; it left until then, if that is known."""
+        for asked, (part, request, sent_ms) in self._open.items():
             if request.kind.is_mass:
-                part.mass_sent_s, part.has_lost_mass = request.at_ms / 1000, True
+                part.mass_sent_s, part.has_lost_mass = sent_ms / 1000, True
             elif not isinstance(asked, int):  # it stood in a line, and left at any time since
-                request.at_ms = self._record.last_ms
+                request.at_ms = until_ms
         for slot, _ in self._in_flight.values():
             slot.is_unseen = True
             slot.outcome = Outcome.UNKNOWN
@@ -338,5 +338,5 @@ class _Replay:
     def end(self) -> RunRecord:
         """There are no more entries."""
         if self._record.ending is None:
-            self._lose_open()
+            self._lose_open(None)
         return self._record

@@ -40,7 +40,7 @@ CONNECT_S = 5.0
 KEEP_WARM_S = 60.0
 """How long an idle connection is kept. A guess: longer than the pauses between two windows, shorter than most servers' bound."""
 
-OWN_HEADERS = "Accept: */*\r\nAccept-Encoding: identity\r\nUser-Agent: cancel-engine\r\n"
+OWN_HEADERS = "Accept-Encoding: identity\r\nUser-Agent: cancel-engine\r\n"
 """Sent with every request: nothing that tells of the machine or its user."""
 
 _LINE_ENDS = re.compile(r"[\r\n\0]")
@@ -202,7 +202,10 @@ def _written(request: HttpRequest) -> tuple[str, bytes]:
     """Where the request goes, and its bytes."""
     origin, host, target = _where(request.url)
     head = [f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{OWN_HEADERS}"]
-    for name, value in request.revealed_headers().items():
+    headers = request.revealed_headers()
+    if "Accept" not in headers:
+        head.append("Accept: */*\r\n")
+    for name, value in headers.items():
         if _LINE_ENDS.search(name) or _LINE_ENDS.search(value):
             raise ValueError("a header would end its line")
         head.append(f"{name}: {value}\r\n")

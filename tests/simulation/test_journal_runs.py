@@ -1,6 +1,7 @@
 """A run with a journal: what is written down of it, what is done when that fails, and how another life goes on with it."""
 
 import json
+import math
 
 import anyio
 import pytest
@@ -189,7 +190,7 @@ async def test_what_a_killed_process_may_have_sent_counts_as_late_as_it_can_have
         part, last_ms = replay(entries[:end]).parts[1], entries[end - 1].at_ms
         left_ms = (1000 * (request.time_s - began_s - latency_s / 2) for request in simulator.ledger.requests)
         left_ms = sorted((each for each in left_ms if each <= last_ms - 1), reverse=True)
-        counted_ms = sorted((sent.at_ms for sent in part.sent), reverse=True)
+        counted_ms = sorted((math.inf if sent.at_ms is None else sent.at_ms for sent in part.sent), reverse=True)
         assert len(left_ms) <= len(counted_ms)
         assert all(left - 1 <= counted for left, counted in zip(left_ms, counted_ms, strict=False))
 

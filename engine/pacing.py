@@ -110,6 +110,9 @@ class FairQueue:
 
     This is start-time fair queueing (Goyal, Vin and Cheng, 1996): a caller who comes late is counted as if it had been served as
     much as the one whose turn it was then, so nobody can be starved by newcomers.
+
+    Attributes:
+        is_weighted: Whether anybody has come who is to be served more, or less, than others.
     """
 
     def __init__(self) -> None:
@@ -117,13 +120,13 @@ class FairQueue:
         self._numbers = itertools.count()
         self._gone: set[int] = set()
         self._is_taken = False
-        self._is_weighted = False
+        self.is_weighted = False
         self._served = 0.0
 
     async def acquire(self, caller: Caller) -> float:
         """Wait for the place; give back the tag that counts for this turn."""
         start = max(caller.tag, self._served)
-        self._is_weighted |= caller.weight != 1.0
+        self.is_weighted |= caller.weight != 1.0
         if not self._is_taken:
             self._is_taken = True
             return start
@@ -141,7 +144,7 @@ class FairQueue:
 
     async def is_overtaken(self, start: float) -> bool:
         """Whether somebody who came meanwhile has been served less than the one who holds the place."""
-        if not self._is_weighted:
+        if not self.is_weighted:
             return False  # with equal weights, who comes later has been served as much
         for _ in range(COME_BACK):
             await anyio.lowlevel.checkpoint()
@@ -211,6 +214,10 @@ class Gate:
         for log in self._logs_of(kind):
             free_at_s = max(free_at_s, log.free_at(now_s))
         return free_at_s
+
+    def is_open(self, kind: Kind, now_s: float) -> bool:
+        """Whether every limit has room for a request of this kind, and no bucket has to be asked."""
+        return not self._buckets and self.free_at(kind, now_s) <= now_s
 
     async def wait_free(self, kind: Kind) -> None:
         """Wait, at the head of a queue, until every limit has room for one request, and take the tokens of the buckets."""
@@ -397,11 +404,13 @@ class Lane:
                 try:
                     if self._health.blocks(need.kind) and not await self._wait_back(need.kind, source):
                         continue
-                    await venue.wait_room(need.kind)
-                    if await queue.is_overtaken(start):
-                        continue
-                    await venue.wait_free(need.kind)
                     now_s = clock.now_s()
+                    if queue.is_weighted or not venue.is_open(need.kind, now_s):
+                        await venue.wait_room(need.kind)
+                        if await queue.is_overtaken(start):
+                            continue
+                        await venue.wait_free(need.kind)
+                        now_s = clock.now_s()
                     if self._held_until_s > now_s or not self._is_met(need, now_s) or own.free_at(need.kind, now_s) > now_s:
                         await anyio.lowlevel.checkpoint()
                         continue  # a 429 or another queue came first while we stood in the venue's
@@ -430,7 +439,9 @@ class Lane:
 
     async def _wait_own(self, need: Need, source: Source[Any], track: Track) -> None:
         """Wait for all that does not hang on other accounts."""
-        own = self.gates[0]
+        own, now_s = self.gates[0], clock.now_s()
+        if self._held_until_s <= now_s and need.tokens == 0 and own.is_open(need.kind, now_s):
+            return
         while self._held_until_s > clock.now_s():  # a hold may be lengthened while it is waited for
             source.waits(track, self._held_until_s)
             await anyio.sleep_until(self._held_until_s)

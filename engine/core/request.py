@@ -158,7 +158,7 @@ def checked_id(order_id: str, index: int | None = None) -> str:
         raise ConfigError(f"order id{place} must be text, not {type(order_id).__name__}")
     if not order_id.strip():
         raise ConfigError(f"order id{place} is blank")
-    if len(order_id) > LONGEST_ID or not order_id.isprintable() or any(sign.isspace() for sign in order_id):
+    if len(order_id) > LONGEST_ID or " " in order_id or not order_id.isprintable():
         raise ConfigError(
             f"order id{place} holds white space or control characters, or is longer than {LONGEST_ID}: {order_id[:40]!r}"
         )

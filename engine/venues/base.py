@@ -54,14 +54,11 @@ class HttpAnswer:
 
     def masked(self, secrets: Mask) -> HttpAnswer:
         """The answer without these secrets, should it repeat them; the same one if it does not."""
-        body = secrets.hide_in(self.body)
-        headers = self.headers
-        together = "\n".join(headers.values())
-        if secrets.hide_in_text(together) is not together:
-            headers = {name: secrets.hide_in_text(value) for name, value in headers.items()}
-        if body is self.body and headers is self.headers:
+        together = "\n".join(self.headers.values()).encode("utf-8", "surrogatepass") + b"\n" + self.body
+        if secrets.hide_in(together) is together:
             return self
-        return HttpAnswer(status=self.status, headers=headers, body=body)
+        headers = {name: secrets.hide_in_text(value) for name, value in self.headers.items()}
+        return HttpAnswer(status=self.status, headers=headers, body=secrets.hide_in(self.body))
 
 
 class MassWord(NamedTuple):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -114,7 +115,7 @@ def cancel_request(base_url: str, api_key: Secret, order_id: str) -> HttpRequest
         method="POST",
         url=f"{base_url}/openapi/order/cancel",
         headers={"apikey": api_key, "Accept": "application/json", "Content-Type": "application/json"},
-        body=json.dumps({"orderId": order_id}).encode(),
+        body=f'{{"orderId": {encode_basestring_ascii(order_id)}}}'.encode(),
     )
 
 

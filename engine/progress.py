@@ -17,6 +17,7 @@ from engine.core.slots import Slots, Tally
 from engine.core.summary import CancelSummary, Outage
 from engine.core.work import Drain
 from engine.errors import ConfigError
+from engine.observing import RunTelling
 from engine.planning import means_of
 from engine.recording import RunRecorder
 from engine.rotating import Rota
@@ -184,6 +185,7 @@ class Call:
         log: Where its events go.
         cause: Who asked, and why.
         record: Where it is written down, or None.
+        telling: Tells an embedder of it, or None.
         outages_before: Outages in earlier lives of the run.
         start_s: When it began, by the loop's clock.
     """
@@ -198,6 +200,7 @@ class Call:
     start_s: float
     cause: Cause = field(default_factory=Cause)
     record: RunRecorder | None = None
+    telling: RunTelling | None = None
     outages_before: tuple[Outage, ...] = ()
 
 

@@ -300,3 +300,23 @@ Event: TypeAlias = (
 
 Hook: TypeAlias = Callable[[Event], object]
 """What is told; what it gives back is not looked at."""
+
+
+def several(*hooks: Hook) -> Hook:
+    """One hook that tells all of these, in this order; what one raises keeps the event from none of the others.
+
+    Raises, when it is called:
+        ExceptionGroup: some have raised; the engine logs that as it does for any hook.
+    """
+
+    def tell(event: Event) -> None:
+        failures = []
+        for hook in hooks:
+            try:
+                hook(event)
+            except Exception as error:  # noqa: BLE001  # the others are told first
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup("hooks have failed", failures)
+
+    return tell

@@ -6,12 +6,14 @@ from collections import defaultdict
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
 from engine import events
+from engine.cli.live import HEAD
 from engine.core.outcome import Outcome
 from engine.core.quota import Kind
 from engine.core.summary import Fault
@@ -175,3 +177,22 @@ def test_the_example_is_run_as_it_stands(capsys):
     exec(compile(code[1], str(DOCS), "exec"), {"__name__": "__main__"})
 
     assert code[2] == capsys.readouterr().out
+
+
+# --- pictures
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_the_pictures_of_the_terminal_are_those_of_the_code(columns):
+    """A picture has the words of today's live view, is shown in the documentation, and asks no network for anything."""
+    path = ROOT / "docs" / "images" / f"terminal-{columns}.svg"
+    root = ET.parse(path).getroot()
+    words = " ".join(
+        "".join(node.itertext()).replace("\xa0", " ").strip() for node in root.iter("{http://www.w3.org/2000/svg}text")
+    )
+
+    assert [] == [head for head in HEAD if head not in words]
+    assert "accounts done" in words
+    assert "at risk): bad key: the venue refuses the key" in words
+    assert f"(images/{path.name})" in (ROOT / "docs" / "terminal.md").read_text("utf-8")
+    assert "url(http" not in path.read_text("utf-8").replace('"', "").replace("'", "")

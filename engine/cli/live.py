@@ -10,7 +10,7 @@ import math
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 
@@ -36,9 +36,6 @@ PAUSES_S = ((10.0, 1.0), (60.0, 5.0), (600.0, 15.0), (math.inf, 60.0))
 """Until when plain lines come how far apart: a log is read afterwards, and one line a second for an hour is no help. A guess."""
 
 RATE_OVER_S = 3.0
-MOST_ROWS = 10
-"""Accounts shown one by one in a live display; of more, only those that need a person are named."""
-
 MOST_NAMED = 3
 """Accounts in trouble that are named for one reason."""
 
@@ -48,14 +45,30 @@ MOST_REASONS = 5
 AROUND = 9
 """Lines of the display beside the accounts: the table's head, two venues, the bar, the words, and the one below the display."""
 
-NUMBERS = 68
-"""Columns of the table beside the names, with two columns between the others: less than two of them are seldom needed."""
-
 MOST_BAR = 60
 """Longest bar: with one as wide as a wide screen, the eye has to travel."""
 
 LEAST_NAME = 8
 """Columns that a name gets at least."""
+
+
+@dataclass(slots=True)
+class Share:
+    """One venue's part of a run at one moment.
+
+    Attributes:
+        orders: Of all its accounts, counted.
+        accounts: How many it has.
+        done: How many of them are done.
+        rate_per_s: Orders settled in a second, over the last few.
+        least_left_s: Seconds that the limits leave no way around.
+    """
+
+    orders: Tally = field(default_factory=Tally)
+    accounts: int = 0
+    done: int = 0
+    rate_per_s: float = 0.0
+    least_left_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,30 +78,28 @@ class Moment:
     Attributes:
         accounts: Name of the account to its orders, counted.
         venues: Name of the account to that of its venue.
+        shares: Name of each venue to its part.
         done: Accounts whose part is over.
         stopped: Accounts that were stopped early.
         concerns: Name of the account to why a person has to look at it.
         total: The orders of all accounts.
         rate_per_s: Orders settled in a second, over the last few.
-        rates_per_s: The same by venue.
         elapsed_s: Seconds since the run began.
         least_left_s: Seconds that the limits leave no way around.
-        least_left_s_at: The same by venue.
         away: Venues that give no usable answer.
         is_stopping: Whether the run was told to stop.
     """
 
     accounts: dict[str, Tally]
     venues: dict[str, str]
+    shares: dict[str, Share]
     done: frozenset[str]
     stopped: frozenset[str]
     concerns: dict[str, Concern]
     total: Tally
     rate_per_s: float
-    rates_per_s: dict[str, float]
     elapsed_s: float
     least_left_s: float
-    least_left_s_at: dict[str, float]
     away: tuple[str, ...]
     is_stopping: bool
 
@@ -163,28 +174,32 @@ class Watch:
         looks = [progress.counts() for progress in self._progresses]
         accounts = {name: tally for look in looks for name, tally in look.tallies.items()}
         venues = {name: venue for look in looks for name, venue in look.venues.items()}
-        total, settled = Tally(), Counter[str]()
+        done = frozenset[str]().union(*(look.done for look in looks))
+        total, shares = Tally(), {venue: Share() for venue in dict.fromkeys(venues.values())}
         for name, tally in accounts.items():
-            total.add(tally)
-            settled[venues[name]] += tally.settled
-        elapsed_s = max((look.elapsed_s for look in looks), default=0.0)
-        rates_per_s = self._rates_per_s(elapsed_s, settled)
-        left_s_at: dict[str, float] = {}
+            share = shares[venues[name]]
+            share.orders.add(tally)
+            share.accounts += 1
+            share.done += name in done
         for look in looks:
             for venue, left_s in look.least_left_s_at.items():
-                left_s_at[venue] = max(left_s, left_s_at.get(venue, 0.0))
+                shares[venue].least_left_s = max(left_s, shares[venue].least_left_s)
+        elapsed_s = max((look.elapsed_s for look in looks), default=0.0)
+        rates_per_s = self._rates_per_s(elapsed_s, Counter({venue: share.orders.settled for venue, share in shares.items()}))
+        for venue, share in shares.items():
+            total.add(share.orders)
+            share.rate_per_s = rates_per_s[venue]
         return Moment(
             accounts=accounts,
             venues=venues,
-            done=frozenset[str]().union(*(look.done for look in looks)),
+            shares=shares,
+            done=done,
             stopped=frozenset[str]().union(*(look.stopped for look in looks)),
             concerns={name: concern for look in looks for name, concern in look.concerns.items()},
             total=total,
             rate_per_s=sum(rates_per_s.values()),
-            rates_per_s=rates_per_s,
             elapsed_s=elapsed_s,
-            least_left_s=max(left_s_at.values(), default=0.0),
-            least_left_s_at=left_s_at,
+            least_left_s=max((share.least_left_s for share in shares.values()), default=0.0),
             away=tuple(dict.fromkeys(outage.venue for look in looks for outage in look.away)),
             is_stopping=self.is_stopping,
         )
@@ -315,7 +330,8 @@ def draw(moment: Moment, size: ConsoleDimensions) -> RenderableType:
     share = f"{total.settled / total.found:.0%} of {total.found:,} found" if total.found else "looking for open orders"
     bar = Table.grid(padding=(0, 2, 0, 0))
     room = min(MOST_BAR, max(10, width - 26))
-    bar.add_row(ProgressBar(total=max(total.found, 1), completed=total.settled, width=room), Text(share))
+    done = ProgressBar(total=max(total.found, 1), completed=total.settled, width=room, complete_style=GOOD, finished_style=GOOD)
+    bar.add_row(done, Text(share))
     if not moment.accounts:  # the run is being prepared
         return bar
     words = [Text(f"{in_time(moment.elapsed_s)}, {moment.how_far()}"), _draw_sums(total), *_draw_concerns(moment, size)]
@@ -330,37 +346,37 @@ def _draw_concerns(moment: Moment, size: ConsoleDimensions) -> list[Text]:
     return [Text(line, style=BAD) for line in moment.say_concerns()[:most]]
 
 
+HEAD = ("accounts", "found", "cancelled", "failed", "at risk", "per s", "least left")
+
+
 def _draw_table(moment: Moment, size: ConsoleDimensions) -> Table:
     """A row for each venue, and below it one for each of its accounts, where they are few and the terminal has room for them."""
-    fits = len(moment.accounts) <= min(MOST_ROWS, size.height - AROUND - MOST_REASONS)
-    names = [*moment.venues.values(), *(f"  {name}" for name in moment.accounts if fits)]
-    widest = min(max(len(clean(name)) for name in names), max(LEAST_NAME, size.width - NUMBERS))
-    is_tight = size.width < widest + NUMBERS
-    table = new_table(
-        "", "accounts", "found", "cancelled", "failed", "at risk", "per s", "least left",
-        words=("", "accounts"), gap=1 if is_tight else 2,
-    )  # fmt: skip
-    for venue in dict.fromkeys(moment.venues.values()):
-        mine = [name for name in moment.accounts if moment.venues[name] == venue]
-        sums = Tally()
-        for name in mine:
-            sums.add(moment.accounts[name])
-        left_s, rate_per_s = moment.least_left_s_at.get(venue, 0.0), moment.rates_per_s.get(venue, 0.0)
-        state = ("away", BAD) if venue in moment.away else (f"{len(moment.done & set(mine)):,}/{len(mine):,} done", "")
-        table.add_row(
-            Text(clean(venue, longest=widest), style="bold"),
-            Text(*state),
-            *_numbers(sums),
-            "" if moment.done.issuperset(mine) else f"{rate_per_s:,.0f}" if rate_per_s >= 100 else f"{rate_per_s:.1f}",
-            in_time(left_s) if left_s >= 1 else "",
-        )
-        for name in mine if fits else ():
-            table.add_row(Text(f"  {clean(name, longest=widest - 2)}"), _state_of(name, moment), *_numbers(moment.accounts[name]))
+    fits = len(moment.accounts) <= size.height - AROUND - MOST_REASONS  # ten on a terminal of the usual 24 lines
+    rows: list[tuple[Text, list[Text]]] = []
+    for venue, share in moment.shares.items():
+        rows.append((Text(clean(venue), style="bold"), _of_venue(share, is_away=venue in moment.away)))
+        mine = [name for name, at in moment.venues.items() if at == venue] if fits else []
+        rows += [(Text(f"  {clean(name)}"), [_state_of(name, moment), *_numbers(moment.accounts[name])]) for name in mine]
+    taken = sum(max(len(title), *(len(cells[at]) for _, cells in rows if at < len(cells))) for at, title in enumerate(HEAD))
+    widest = max(len(name) for name, _ in rows)
+    gap = 2 if taken + widest + 2 * len(HEAD) <= size.width else 1
+    table = new_table("", *HEAD, words=("", HEAD[0]), gap=gap)
+    for name, cells in rows:
+        name.truncate(max(LEAST_NAME, size.width - taken - gap * len(HEAD)), overflow="ellipsis")
+        table.add_row(name, *cells)
     return table
 
 
-def _numbers(tally: Tally) -> list[str]:
-    return [f"{number:,}" for number in (tally.found, tally.cancelled, tally.failed, tally.at_risk)]
+def _of_venue(share: Share, *, is_away: bool) -> list[Text]:
+    """What stands beside a venue: its accounts, their orders added up, how fast they go, and for how long."""
+    state = Text("away", style=BAD) if is_away else Text(f"{share.done:,}/{share.accounts:,} done")
+    rate = f"{share.rate_per_s:,.0f}" if share.rate_per_s >= 100 else f"{share.rate_per_s:.1f}"
+    left = in_time(share.least_left_s) if share.least_left_s >= 1 else ""
+    return [state, *_numbers(share.orders), Text("" if share.done == share.accounts else rate), Text(left)]
+
+
+def _numbers(tally: Tally) -> list[Text]:
+    return [Text(f"{number:,}") for number in (tally.found, tally.cancelled, tally.failed, tally.at_risk)]
 
 
 def _state_of(name: str, moment: Moment) -> Text:

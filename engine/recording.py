@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -49,12 +50,19 @@ from engine.journal.entries import (
     Sheet,
 )
 from engine.journal.journal import Journal
+from engine.journal.replay import Asked
 from engine.journal.writing import RunWriter
 from engine.pacing import Turn
 from engine.venues.base import MassWord
 
 LINGER_S = 0.02
 """How long what nobody waits for is kept back for company: to hand it over would wake the writer's thread each time. A guess."""
+
+AHEAD_S = 0.25
+"""What leaves within this time is written down together. A guess: some times as long as a disk takes."""
+
+LONGEST_LINE = 64
+"""Most cancels that are written down together. A guess: what an account has on its way at most, unless asked otherwise."""
 
 MOST_WORDS = 500
 """Most characters of a failure in a record. A guess: the whole of it stands with the orders that it hit."""
@@ -64,8 +72,8 @@ class UnrecordedError(Exception):
     """A cancel must not be sent, because it could not be written down."""
 
 
-Ahead = tuple[int | None, asyncio.Future[bool] | None]
-"""The number of an entry, and what tells, once it comes, whether it is on disk; nothing of both where there is no record."""
+Ahead = tuple[Asked | None, asyncio.Future[bool] | None]
+"""What an answer will be to, and what tells, once it comes, whether that is on disk; nothing of both where there is no record."""
 
 NOTHING_AHEAD: Ahead = (None, None)
 
@@ -90,6 +98,19 @@ class AccountRecord(Witness, Protocol):
         """
         ...
 
+    def intends_one(self, slot: Slot, coming: Callable[[int], Iterable[Slot]]) -> Ahead:
+        """The same for a cancel that names this order alone, and for some of those behind it.
+
+        An entry of its own for every order would be a group on the disk for every request. So what is going to leave in a moment
+        is written down together: a run that is killed has so many more orders to read, and one that has to send slowly writes
+        down one at a time.
+
+        Args:
+            slot: The order.
+            coming: Gives the next ones in line, so many at most.
+        """
+        ...
+
     def asks(self, kind: Kind, about: str | int | None) -> Ahead:
         """The same for a request that cancels nothing, about this cursor or place."""
         ...
@@ -102,8 +123,8 @@ class AccountRecord(Witness, Protocol):
         """
         ...
 
-    def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:
-        """The request of this entry is over, and this came of it."""
+    def heard(self, turn: Turn, came: object, *, asked: Asked | None) -> None:
+        """This request is over, and this came of it."""
         ...
 
     def walks(self, number: int, taken_up: int) -> None:
@@ -152,6 +173,10 @@ class Unrecorded:
         """See `AccountRecord`."""
         return NOTHING_AHEAD
 
+    def intends_one(self, slot: Slot, coming: Callable[[int], Iterable[Slot]]) -> Ahead:  # noqa: ARG002  # the same
+        """See `AccountRecord`."""
+        return NOTHING_AHEAD
+
     def asks(self, kind: Kind, about: str | int | None) -> Ahead:  # noqa: ARG002  # the same
         """See `AccountRecord`."""
         return NOTHING_AHEAD
@@ -159,7 +184,7 @@ class Unrecorded:
     def misses(self) -> None:
         """See `AccountRecord`."""
 
-    def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:
+    def heard(self, turn: Turn, came: object, *, asked: Asked | None) -> None:
         """See `AccountRecord`."""
 
     def walks(self, number: int, taken_up: int) -> None:
@@ -268,8 +293,7 @@ class RunRecorder:
             self._sheet.add(seq, at_ms, kind, account, body)
         except (TypeError, ValueError):  # a venue's code may be anything
             self._sheet.add(seq, at_ms, kind, account, json.loads(json.dumps(plain(body), default=shown)))
-        if self._timer is None and not self._is_due and self._writer is not None:
-            self._timer = loop.call_later(LINGER_S, self._put)
+        self._put_later(loop)
         return seq
 
     def _put(self) -> None:
@@ -286,15 +310,29 @@ class RunRecorder:
             self._timer.cancel()
             self._timer = None
 
-    def kept(self) -> asyncio.Future[bool]:
-        """What tells, once it comes, whether everything so far is on disk."""
+    def _put_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is None and not self._is_due and self._writer is not None:
+            self._timer = loop.call_later(LINGER_S, self._put)
+
+    def kept(self, *, is_urgent: bool = True) -> asyncio.Future[bool]:
+        """What tells, once it comes, whether everything so far is on disk.
+
+        `is_urgent`: whether anybody waits for it already; `hurry` says so afterwards.
+        """
         loop = asyncio.get_running_loop()
         kept: asyncio.Future[bool] = loop.create_future()
         self._waiting.append(kept)
-        if not self._is_due:
-            self._is_due = True
-            loop.call_soon(self._put)
+        if is_urgent:
+            self.hurry()
+        else:
+            self._put_later(loop)
         return kept
+
+    def hurry(self) -> None:
+        """Somebody waits for what was written down so far, if it has not been handed over."""
+        if self._waiting and not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._put)
 
     def mourn(self) -> None:
         """The record is lost: say so, once, as loudly as a log can."""
@@ -320,6 +358,30 @@ class RunRecorder:
                 self.mourn()
 
 
+class _Pace:
+    """How fast an account's cancels leave, as far as the length of its lines goes.
+
+    Attributes:
+        length: Of the last line that was written down.
+        sent: How many had their turn since.
+    """
+
+    __slots__ = ("_since_s", "length", "sent")
+
+    def __init__(self) -> None:
+        self.length = 1
+        self.sent = 0
+        self._since_s = -math.inf
+
+    def line(self) -> int:
+        """How long the next one is to be: what leaves in a moment, at most double the one before."""
+        now_s = asyncio.get_running_loop().time()
+        leaves = AHEAD_S * self.sent / max(now_s - self._since_s, 1e-6)
+        self.length = max(1, min(LONGEST_LINE, 2 * self.length, round(leaves)))
+        self.sent, self._since_s = 0, now_s
+        return self.length
+
+
 class _Recorded:
     """One account's part of a record; see `AccountRecord`."""
 
@@ -328,6 +390,9 @@ class _Recorded:
         self._number = number
         self._note = note
         self._times: dict[int, int] = {}
+        self._pace = _Pace()
+        self._lines: dict[Slot, Ahead] = {}
+        """Orders whose cancels are written down, or are being, and have not had their turn."""
 
     @property
     def lost(self) -> str | None:
@@ -359,22 +424,48 @@ class _Recorded:
     def intends(self, kind: Kind, slots: Sequence[Slot]) -> Ahead:
         return self._ahead(INTENT, [kind.value, [slot.place for slot in slots]])
 
-    def asks(self, kind: Kind, about: str | int | None) -> Ahead:
-        return self._ahead(REQUEST, trimmed([kind.value, about]))
-
-    def _ahead(self, kind: str, body: list[Any]) -> Ahead:
-        """Write something down that is to be waited for."""
+    def intends_one(self, slot: Slot, coming: Callable[[int], Iterable[Slot]]) -> Ahead:
+        lines = self._lines
         if self._run.lost is not None:
             self.misses()
             return NOTHING_AHEAD
-        return self._run.note(kind, self._number, body), self._run.kept()
+        mine = lines.pop(slot, None)
+        if mine is None:
+            self._line_up([slot, *coming(self._pace.line() - 1)], is_urgent=True)
+            mine = lines.pop(slot)
+        elif len(lines) <= self._pace.length // 2:
+            self._line_up(coming(self._pace.line()), is_urgent=False)
+        self._pace.sent += 1
+        asked, kept = mine
+        if kept is None or kept.done():
+            return asked, kept
+        self._run.hurry()
+        return asked, asyncio.shield(kept)  # others wait for the same, and one of them that is stopped is no reason to stop them
+
+    def _line_up(self, slots: Iterable[Slot], *, is_urgent: bool) -> None:
+        """Write down that a cancel of each of these may leave from here on."""
+        new = [slot for slot in slots if slot not in self._lines]
+        if new:
+            number, kept = self._ahead(INTENT, [Kind.CANCEL_ONE.value, [slot.place for slot in new]], is_urgent=is_urgent)
+            for slot in new:
+                self._lines[slot] = (number if number is None or len(new) == 1 else (number, slot.place), kept)
+
+    def asks(self, kind: Kind, about: str | int | None) -> Ahead:
+        return self._ahead(REQUEST, trimmed([kind.value, about]))
+
+    def _ahead(self, kind: str, body: list[Any], *, is_urgent: bool = True) -> tuple[int | None, asyncio.Future[bool] | None]:
+        """Write something down that is to be waited for."""
+        if self._run.lost is not None:
+            self.misses()
+            return None, None
+        return self._run.note(kind, self._number, body), self._run.kept(is_urgent=is_urgent)
 
     def misses(self) -> None:
         self._run.mourn()
         if self._run.must_stop:
             raise UnrecordedError(self._run.lost)
 
-    def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:
+    def heard(self, turn: Turn, came: object, *, asked: Asked | None) -> None:
         if asked is not None:
             over = [int(turn.has_left), ms(turn.wire_s), ms(turn.waited_s), _failure_of(came), _facts_of(came)]
             self._run.note(ANSWER, self._number, trimmed([asked, *over]))
@@ -386,6 +477,9 @@ class _Recorded:
         self._run.note(FAULT, self._number, [code.value, words])
 
     def ends(self, summary: CancelSummary, stop: str | None) -> None:
+        for asked, _ in self._lines.values():
+            self._run.note(ANSWER, self._number, [asked, 0, 0, 0])  # its turn did not come, so it never left
+        self._lines.clear()
         self._run.note(SUMMARY, self._number, summary_body(summary, stop))
 
 

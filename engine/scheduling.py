@@ -36,7 +36,7 @@ from engine.core.work import CancelJob, Drain, Job, MassJob, PageJob, ReadJob
 from engine.errors import BatchTooLargeError, ThrottledError, TransportError, VenueError, WireError
 from engine.log import wants_debug
 from engine.pacing import Caller, Need, Track, Turn
-from engine.recording import UnrecordedError
+from engine.recording import Ahead, UnrecordedError
 from engine.resolving import read_order
 from engine.sending import Sender
 from engine.venues.base import MassWord
@@ -291,7 +291,7 @@ class Pull:
         venue, order_ids = self._venue, [slot.order_id for slot in slots]
         self._intending += 1
         try:
-            intent = await self._sender.ahead(turn, self._record.intends, slots)
+            intent = await self._sender.ahead(turn, self._intend, slots)
         finally:
             self._intending -= 1
             if self._intended is not None:
@@ -314,6 +314,11 @@ class Pull:
             (slot, self._judge(slot, came if isinstance(came, VenueError) else came[slot.order_id], len(slots), roll))
             for slot in slots
         )
+
+    def _intend(self, kind: Kind, slots: tuple[Slot, ...]) -> Ahead:
+        if self._venue.most_ids > 1:
+            return self._record.intends(kind, slots)
+        return self._record.intends_one(slots[0], self._work.coming)
 
     def _judge(self, slot: Slot, came: Verdict | VenueError, orders: int, roll: float) -> Step:
         """Write down what a cancel brought back for one order, and decide what follows."""

@@ -17,6 +17,7 @@ from engine.core.outcome import Word
 from engine.core.quota import Kind
 from engine.core.request import Account, Scope
 from engine.errors import ClockError, CredentialError, ThrottledError, TransportError, VenueError
+from engine.journal.replay import Asked
 from engine.log import wants_debug
 from engine.pacing import Lanes, Turn
 from engine.recording import AccountRecord, Ahead
@@ -140,7 +141,7 @@ class Sender:
         decode: Callable[[HttpAnswer, float], T],
         *,
         orders: int = 1,
-        intent: int | None = None,
+        intent: Asked | None = None,
         about: str | int | None = None,
         timeout_s: float | None = None,
         may_mend: bool = True,
@@ -152,7 +153,7 @@ class Sender:
             turn: The turn that it was granted.
             decode: Makes sense of the answer, which came at this Unix time.
             orders: How many orders the request names.
-            intent: Of a cancel, the entry of the record that says what it is to do.
+            intent: Of a cancel, what the record has of what it is to do.
             about: Of any other request, the cursor or the place that it is about, for the record.
             timeout_s: Longest wait for the answer, if that is shorter than the venue's own.
             may_mend: Whether a refusal that a wrong clock explains makes us look at the venue's clock.
@@ -188,26 +189,26 @@ class Sender:
             self._tell(turn.kind, came)
         return came
 
-    async def ahead(self, turn: Turn, write: Callable[[Kind, T], Ahead], what: T) -> int | None:
-        """Have it on disk what a request is to do, before it may leave; give back the number of that entry.
+    async def ahead(self, turn: Turn, write: Callable[[Kind, T], Ahead], what: T) -> Asked | None:
+        """Have it on disk what a request is to do, before it may leave; give back what its answer will be to.
 
         Args:
             turn: The request's.
-            write: Writes it down: `intends` or `asks` of the record.
+            write: Writes it down: `intends` or `asks` of the record, or what chooses between them.
             what: The orders that a cancel names, or what another request is about.
 
         Raises:
             UnrecordedError: it is not, and the run must not go on without; the turn is withdrawn, as it is at a stop.
         """
         try:
-            number, kept = write(turn.kind, what)
+            asked, kept = write(turn.kind, what)
             if kept is not None and not await kept:
                 self.record.misses()
-                number = None
+                asked = None
         except BaseException:
             turn.withdrawn()
             raise
-        return number
+        return asked
 
     def hurry(self) -> None:
         """The run is to stop: requests on their way get a short grace, and no more."""

@@ -20,9 +20,10 @@ Rules of a drain:
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -235,6 +236,10 @@ class Drain:
         self._has_taken = True
         self._in_hand += count
         return CancelJob(tuple(self._queue.popleft() for _ in range(count)))
+
+    def coming(self, most: int) -> Iterator[Slot]:
+        """The orders, so many at most, that the next cancels name, as it stands now."""
+        return itertools.islice(self._queue, max(0, most))
 
     def put_back(self, slot: Slot) -> None:
         """A slot in hand needs another request: it goes before those that had none yet."""

@@ -17,13 +17,15 @@ means the n-th of them, from 0. Where the last values of a body are null, they a
 | `found` | account | place, order id, then the order as `shown` has it, where a listing showed it |
 | `again` | account | place of an id that was given before, the first place of it, and how many places it has by now |
 | `shown` | account | place, state, side, market, group, asset, price, size, filled, created at |
-| `intent` | account | kind of request, places: a cancel may leave from here on |
+| `intent` | account | kind of request, places: a cancel of these, or one each if its kind names but one, may leave from here on |
 | `request` | account | kind of request, cursor or place: one that cancels nothing may leave from here on |
 | `answer` | account | number of that entry, whether it left, ms on the wire, ms waited for limits, failure, facts |
 | `fate` | account | place, outcome, flags, attempts, ms when first sent, ms when settled, code, error, result, sweeps |
 | `fault` | account | one of a few words, and the same for people: nothing more is sent for the account |
 | `walk` | account | number of a walk over the listing that begins, orders taken up again in the one before |
 | `summary` | account | its part is over, or was stopped: an object |
+
+Where an `intent` is of several requests, `[number, place]` stands for its number in an answer to one of them.
 
 A failure is null, or the name of its class, its code, its text, and ms that the venue asked to wait.
 """
@@ -35,6 +37,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Self
+
+import orjson
 
 SCHEMA = 1
 """Number of the form. A change of what an entry means is a new number."""
@@ -146,7 +150,7 @@ class Sheet:
             TypeError: the body is nothing that JSON can hold.
             ValueError: the same.
         """
-        self.texts.append(f'[{seq},{at_ms},"{kind}",{account},{_quote(_encode(body))}]')
+        self.texts.append(f'[{seq},{at_ms},"{kind}",{account},{_quote(_quick(body) if kind in _OFTEN else _encode(body))}]')
         self.last = seq
         if kind == FATE:
             self._outcomes[account, body[0]] = body[1]
@@ -189,6 +193,10 @@ _RARE = frozenset({RUN, RESUMED, END, ACCOUNT, SUMMARY})
 """Kinds of entries that change what a run is, or say something of an account."""
 
 
+_OFTEN = frozenset({FOUND, AGAIN, SHOWN, INTENT, REQUEST, ANSWER, FATE})
+"""Kinds of entries that come for every order or request. Their bodies have no floats, which `_quick` would let pass as null."""
+
+
 class Group(NamedTuple):
     """Entries that are written together, in one transaction, and what follows from them.
 
@@ -208,6 +216,15 @@ class Group(NamedTuple):
 def dumped(value: object) -> str:
     """The value as compact JSON in ASCII, so that half a surrogate pair of a venue's survives as well."""
     return _encode(value)
+
+
+def _quick(body: Any) -> str:
+    """The same for what is no float, in a fifth of the time."""
+    try:
+        data = orjson.dumps(body)
+    except TypeError:  # half a surrogate pair, or a number of more than 64 bits
+        return _encode(body)
+    return data.decode() if data.isascii() else _encode(body)
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode

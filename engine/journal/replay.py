@@ -35,6 +35,9 @@ from engine.journal.entries import (
     Written,
 )
 
+Asked = int | tuple[int, int]
+"""What an answer is to: the number of an entry, and the place as well where that entry is for several requests."""
+
 CUT_OFF = "the run was cut off"
 """Why an account's part is not over, where the record ends without saying so."""
 
@@ -43,9 +46,12 @@ UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErro
 """What reading entries comes to that somebody else has made up."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class SentRequest:
-    """A request that left, or may have: when, in milliseconds since the run began, of what kind, and how many orders it named."""
+    """A request that left, or may have: when, in milliseconds since the run began, of what kind, and how many orders it named.
+
+    Where that is not known, it is the latest that it can have been.
+    """
 
     at_ms: int
     kind: Kind
@@ -217,12 +223,24 @@ def _text(value: object) -> str | None:
     raise ValueError(f"{value!r} stands where a text should")
 
 
+def requests_of(seq: int, kind: Kind, places: Sequence[int]) -> list[tuple[Asked, Sequence[int]]]:
+    """The requests that an entry of this number is for, each with the places that it names."""
+    if kind is Kind.CANCEL_ONE and len(places) > 1:
+        return [((seq, place), (place,)) for place in places]
+    return [(seq, places)]
+
+
+def asked_of(body: Any) -> Asked:
+    """What the body of an answer says that it is to."""
+    return (body[0], body[1]) if isinstance(body, list) else int(body)
+
+
 class _Replay:
     """A record that grows entry by entry."""
 
     def __init__(self, record: RunRecord) -> None:
         self._record = record
-        self._open: dict[int, tuple[AccountPart, Kind, float]] = {}
+        self._open: dict[Asked, tuple[AccountPart, SentRequest]] = {}
         self._in_flight: dict[int, tuple[Slot, AccountPart]] = {}
 
     def take(self, entry: Written, body: Any) -> None:
@@ -280,8 +298,10 @@ class _Replay:
             self._in_flight.pop(id(slot), None)
 
     def _intend(self, part: AccountPart, entry: Written, kind: Kind, places: Sequence[int]) -> None:
-        self._open[entry.seq] = (part, kind, entry.at_ms / 1000)
-        part.sent.append(SentRequest(entry.at_ms, kind, len(places)))
+        for asked, named in requests_of(entry.seq, kind, places):
+            request = SentRequest(entry.at_ms, kind, len(named))
+            self._open[asked] = (part, request)
+            part.sent.append(request)
         for place in places:
             slot = part.slots.at(place)
             slot.start(entry.at_ms / 1000)
@@ -289,22 +309,26 @@ class _Replay:
 
     def _answer(self, part: AccountPart, entry: Written, body: Any) -> None:
         asked, has_left, wire_ms, waited_ms, failure, facts = body + [None] * (6 - len(body))
-        _, kind, sent_s = self._open.pop(asked)
+        _, request = self._open.pop(asked_of(asked))
         part.wire_s += wire_ms / 1000
         part.waited_s += waited_ms / 1000
         if failure is not None and failure[3:]:
             part.held_until_s = max(part.held_until_s, (entry.at_ms + failure[3]) / 1000)
         if not has_left:
-            part.sent.pop(next(at for at in reversed(range(len(part.sent))) if part.sent[at].kind is kind))
-        elif kind.is_mass:
-            part.mass_sent_s = sent_s
+            part.sent.remove(request)
+            return
+        request.at_ms = max(request.at_ms, entry.at_ms - wire_ms)
+        if request.kind.is_mass:
+            part.mass_sent_s = request.at_ms / 1000
             part.has_lost_mass |= failure is not None or not facts[1]
 
     def _lose_open(self) -> None:
         """What is on its way will never be heard of again."""
-        for part, kind, sent_s in self._open.values():
-            if kind.is_mass:
-                part.mass_sent_s, part.has_lost_mass = sent_s, True
+        for asked, (part, request) in self._open.items():
+            if request.kind.is_mass:
+                part.mass_sent_s, part.has_lost_mass = request.at_ms / 1000, True
+            elif not isinstance(asked, int):  # it stood in a line, and left at any time since
+                request.at_ms = self._record.last_ms
         for slot, _ in self._in_flight.values():
             slot.is_unseen = True
             slot.outcome = Outcome.UNKNOWN

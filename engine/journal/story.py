@@ -35,7 +35,7 @@ from engine.journal.entries import (
     WALK,
     Written,
 )
-from engine.journal.replay import UNREADABLE
+from engine.journal.replay import UNREADABLE, Asked, asked_of, requests_of
 
 LOST = "lost"
 """No answer to a cancel is on record where the record ends, or where another life of the run begins."""
@@ -150,7 +150,7 @@ class _Teller:
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._parts: dict[int, _Part] = {}
-        self._open: dict[int, _Asked] = {}
+        self._open: dict[Asked, _Asked] = {}
         self._has_ended = False
         self._entry = Written(-1, 0, "", NO_ACCOUNT, "", None)
 
@@ -168,6 +168,8 @@ class _Teller:
             self._parts[entry.account] = _Part(body[0])
             facts = {"name": body[0], "venue": body[1], "fingerprint": body[2]}
             yield self._event(f"the account takes part, at {body[1]}", facts)
+        elif entry.kind == INTENT:
+            yield from self._intend(self._parts[entry.account], body)
         else:
             tell = _TELLERS.get(entry.kind)
             if tell is not None:
@@ -198,9 +200,10 @@ class _Teller:
 
     def _lose(self, entry: Written) -> Iterator[Event]:
         """Requests on their way that nothing will be heard of any more; one that only looked is no loss."""
-        for seq, intent in self._open.items():
+        for asked, intent in self._open.items():
             if not intent.kind.is_cancel:
                 continue
+            seq = asked if isinstance(asked, int) else asked[0]
             yield Event(
                 seq=seq,
                 at_ms=entry.at_ms,
@@ -255,22 +258,26 @@ class _Teller:
 
     # --- requests
 
-    def _intend(self, part: _Part, body: list[Any]) -> Event:
-        return self._asks(Kind(body[0]), part.ids(body[1]))
+    def _intend(self, part: _Part, body: list[Any]) -> Iterator[Event]:
+        kind = Kind(body[0])
+        for asked, places in requests_of(self._entry.seq, kind, body[1]):
+            yield self._asks(asked, kind, part.ids(places))
 
     def _request(self, part: _Part, body: list[Any]) -> Event:
         kind, about = Kind(body[0]), body[1] if len(body) > 1 else None
-        return self._asks(kind, part.ids([about]) if kind is Kind.READ and about is not None else ())
+        return self._asks(self._entry.seq, kind, part.ids([about]) if kind is Kind.READ and about is not None else ())
 
-    def _asks(self, kind: Kind, orders: tuple[str, ...]) -> Event:
-        self._open[self._entry.seq] = _Asked(self._entry.account, kind, orders)
+    def _asks(self, asked: Asked, kind: Kind, orders: tuple[str, ...]) -> Event:
+        self._open[asked] = _Asked(self._entry.account, kind, orders)
         count = f" ({len(orders):,} orders)" if len(orders) > 1 else ""
         return self._event(f"from here on may leave: {_REQUESTS[kind]}{count}", {"kind": kind.value}, orders)
 
     def _answer(self, _: _Part, body: list[Any]) -> Event:
-        asked = self._open.pop(body[0])
+        number = asked_of(body[0])
+        asked = self._open.pop(number)
         came = _Came(*body[1:], *[None] * (6 - len(body)))
-        facts = {"kind": asked.kind.value, "asked": body[0], **came.to_dict()}
+        seq = number if isinstance(number, int) else number[0]
+        facts = {"kind": asked.kind.value, "asked": seq, **came.to_dict()}
         return self._event(f"{_REQUESTS[asked.kind]} {came.in_words()}{_said(asked.kind, came)}", facts, asked.orders)
 
     # --- accounts
@@ -303,7 +310,6 @@ _TELLERS: Mapping[str, Callable[[_Teller, _Part, Any], Event]] = {
     AGAIN: _Teller._again,  # noqa: SLF001
     SHOWN: _Teller._shown,  # noqa: SLF001
     FATE: _Teller._fate,  # noqa: SLF001
-    INTENT: _Teller._intend,  # noqa: SLF001
     ANSWER: _Teller._answer,  # noqa: SLF001
     REQUEST: _Teller._request,  # noqa: SLF001
     FAULT: _Teller._fault,  # noqa: SLF001

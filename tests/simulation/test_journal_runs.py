@@ -24,7 +24,9 @@ from engine.core.plain import plain
 from engine.core.quota import Allowance
 from engine.journal import Journal
 from engine.journal.entries import ANSWER, FATE, FOUND, INTENT, REQUEST, SUMMARY
+from engine.journal.replay import replay
 from engine.journal.store import FencedError, StoreError
+from engine.recording import LONGEST_LINE
 from engine.simulator import FaultRule, MemoryTransport
 from engine.simulator.opinion import FAULTS
 from engine.simulator.polymarket import FAULTS as POLYMARKET_FAULTS
@@ -147,12 +149,49 @@ async def test_the_record_tells_every_request(path):
     simulator = simulated(orders=25, latency_s=0.05, faults=[FaultRule(FAULTS["result_false"], share=0.3)])
     async with engine_for(simulator, journal=opened(path)) as engine:
         report = await engine.mass_cancel([account_of(simulator)])
-    kinds = [entry.kind for entry in opened(path).entries(report.run_id)]
+    entries = [*opened(path).entries(report.run_id)]
+    kinds = [entry.kind for entry in entries]
+    intended = sum(len(json.loads(entry.body)[1]) for entry in entries if entry.kind == INTENT)
 
-    assert len(simulator.ledger.requests) == kinds.count(ANSWER) == kinds.count(INTENT) + kinds.count(REQUEST)
-    assert len(simulator.ledger.requests_of("alice", routes={"cancel"})) == kinds.count(INTENT)
+    assert len(simulator.ledger.requests) == kinds.count(ANSWER) == intended + kinds.count(REQUEST)
+    assert len(simulator.ledger.requests_of("alice", routes={"cancel"})) == intended
     assert 25 <= kinds.count(FATE)
     assert 1 == kinds.count(SUMMARY)
+
+
+async def test_what_leaves_in_a_moment_is_written_down_together(path):
+    """Without limits a line of cancels is one entry, no longer than its bound; at one a second, each has an entry of its own."""
+    lines = {}
+    for name, window in (("fast", None), ("slow", Window(1, 1.0))):
+        simulator = simulated(orders=200 if window is None else 8, quota=None, latency_s=0.01)
+        limits = Limits(per_account=() if window is None else (window,))
+        async with engine_for(simulator, journal=opened(path), limits=limits) as engine:
+            report = await engine.mass_cancel([account_of(simulator)])
+        entries = opened(path).entries(report.run_id)
+        lines[name] = [len(json.loads(entry.body)[1]) for entry in entries if entry.kind == INTENT]
+
+    assert (200, 8) == (sum(lines["fast"]), sum(lines["slow"]))
+    assert 32 <= max(lines["fast"]) <= LONGEST_LINE
+    assert len(lines["fast"]) <= 20
+    assert {1} == set(lines["slow"])
+
+
+async def test_what_a_killed_process_may_have_sent_counts_as_late_as_it_can_have_left(path):
+    """A line says when it was written, not when its requests left: wherever a record ends, as many count, as late or later."""
+    latency_s = 0.05
+    simulator = simulated(orders=60, latency_s=latency_s)
+    async with engine_for(simulator, journal=opened(path)) as engine:
+        began_s = anyio.current_time()
+        report = await engine.mass_cancel([account_of(simulator)])
+    entries = [*opened(path).entries(report.run_id)]
+
+    for end in range(5, len(entries), 3):
+        part, last_ms = replay(entries[:end]).parts[1], entries[end - 1].at_ms
+        left_ms = (1000 * (request.time_s - began_s - latency_s / 2) for request in simulator.ledger.requests)
+        left_ms = sorted((each for each in left_ms if each <= last_ms - 1), reverse=True)
+        counted_ms = sorted((sent.at_ms for sent in part.sent), reverse=True)
+        assert len(left_ms) <= len(counted_ms)
+        assert all(left - 1 <= counted for left, counted in zip(left_ms, counted_ms, strict=False))
 
 
 async def test_no_secret_is_in_the_file(file):
@@ -182,7 +221,7 @@ def _secrets(account):
 # --- when it cannot be written
 
 
-@pytest.mark.parametrize("good", range(1, 20, 3))
+@pytest.mark.parametrize("good", range(1, 8))
 async def test_a_full_disk_does_not_keep_orders_on_the_book(good, path):
     """By default the run goes on without a record, and says so; the report is true and complete."""
     simulator = simulated(orders=25, latency_s=0.01)
@@ -195,7 +234,7 @@ async def test_a_full_disk_does_not_keep_orders_on_the_book(good, path):
     assert ["journal"] == [trouble.kind for trouble in report.troubles]
 
 
-@pytest.mark.parametrize("good", range(1, 20, 2))
+@pytest.mark.parametrize("good", range(1, 8))
 async def test_a_run_that_must_be_recorded_stops_where_it_cannot_be(good, path):
     """With `if_lost="stop"`, no cancel leaves after the record is lost, and the report says why and what may be live."""
     simulator = simulated(orders=25, latency_s=0.01)
@@ -219,7 +258,7 @@ async def test_a_run_that_was_taken_over_stops_whatever_was_asked(path):
     """Two processes never work on one run: the one that lost it sends no further cancel."""
     simulator = simulated(orders=25, latency_s=0.01)
     error = FencedError("the run was taken over by another process")
-    async with engine_for(simulator, journal=breaking(path, good=9, error=error)) as engine:
+    async with engine_for(simulator, journal=breaking(path, good=6, error=error)) as engine:
         report = await engine.mass_cancel([account_of(simulator)])
 
     assert Fault.JOURNAL is report.accounts["alice"].fault_code
@@ -265,7 +304,7 @@ async def test_the_other_reads_need_no_journal(path):
 async def test_a_run_whose_record_was_lost_is_gone_on_with_by_the_same_process(path):
     """Once there is room on the disk again, a run that stopped for want of it is resumed, with all that it had on record."""
     simulator = simulated(orders=25, latency_s=0.01)
-    async with engine_for(simulator, journal=breaking(path, good=9, if_lost="stop")) as engine:
+    async with engine_for(simulator, journal=breaking(path, good=6, if_lost="stop")) as engine:
         first = await engine.mass_cancel([account_of(simulator)])
     async with engine_for(simulator, journal=opened(path)) as engine:
         second = await engine.resume(first.run_id, [account_of(simulator)])

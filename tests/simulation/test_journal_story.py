@@ -29,11 +29,11 @@ def faulty(name, **conditions):
 
 
 async def test_a_story_has_an_event_for_each_entry(tmp_path):
-    """Nothing is left out but texts, which others refer to, and times never go back."""
+    """Nothing is left out but texts, which others refer to, and times never go back; one of several requests has one for each."""
     report, entries = await recorded(faulty("http_503", share=0.1), tmp_path / "journal.db", reason="5", requested_by="the desk")
     events = list(story(entries))
 
-    assert [entry.seq for entry in entries if entry.kind != TEXT] == [event.seq for event in events]
+    assert [entry.seq for entry in entries if entry.kind != TEXT] == [*dict.fromkeys(event.seq for event in events)]
     assert sorted(event.at_ms for event in events) == [event.at_ms for event in events]
     assert "asked for by the desk because: emergency action (FIX 2675=5)" in events[0].words
     assert {result.order_id for result in report.results} == {order for event in events for order in event.orders}
@@ -75,9 +75,9 @@ async def test_what_no_answer_is_on_record_for_is_told(tmp_path):
     _, entries = await recorded(faulty("http_503", share=0.05), tmp_path / "journal.db")
     for end in range(1, len(entries), 7):
         events = list(story(entries[:end]))
-        asked = {event.seq for event in events if event.what == INTENT}
-        answered = {event.facts["asked"] for event in events if event.what == ANSWER}
-        assert asked - answered == {event.facts["asked"] for event in events if event.what == LOST}
+        asked = {(event.seq, event.orders) for event in events if event.what == INTENT}
+        answered = {(event.facts["asked"], event.orders) for event in events if event.what == ANSWER}
+        assert asked - answered == {(event.facts["asked"], event.orders) for event in events if event.what == LOST}
         assert OPEN == events[-1].what
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from asyncio import CancelledError
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +34,7 @@ from engine.events import (
     RunEnded,
     RunResult,
 )
+from engine.journal.replay import Asked
 from engine.log import new_log
 from engine.pacing import Turn
 from engine.recording import AccountRecord, Ahead, Unrecorded
@@ -218,6 +219,10 @@ class Told:
         """See `AccountRecord`."""
         return self._record.intends(kind, slots)
 
+    def intends_one(self, slot: Slot, coming: Callable[[int], Iterable[Slot]]) -> Ahead:
+        """See `AccountRecord`."""
+        return self._record.intends_one(slot, coming)
+
     def asks(self, kind: Kind, about: str | int | None) -> Ahead:
         """See `AccountRecord`."""
         return self._record.asks(kind, about)
@@ -227,7 +232,7 @@ class Told:
         self._run.loses(self._record.lost)
         self._record.misses()
 
-    def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:
+    def heard(self, turn: Turn, came: object, *, asked: Asked | None) -> None:
         """See `AccountRecord`."""
         self._record.heard(turn, came, asked=asked)
         self._run.tell(_request_over(self._run.run_id, self._account, self._venue, turn, came))
@@ -291,7 +296,7 @@ class Overheard(Unrecorded):
         self._account = account
         self._venue = venue
 
-    def heard(self, turn: Turn, came: object, *, asked: int | None) -> None:  # noqa: ARG002  # nothing is recorded
+    def heard(self, turn: Turn, came: object, *, asked: Asked | None) -> None:  # noqa: ARG002  # nothing is recorded
         """See `AccountRecord`."""
         self._teller.tell(_request_over(None, self._account, self._venue, turn, came))
 

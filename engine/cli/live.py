@@ -329,7 +329,7 @@ def draw(moment: Moment, size: ConsoleDimensions) -> RenderableType:
     total, width = moment.total, size.width
     share = f"{total.settled / total.found:.0%} of {total.found:,} found" if total.found else "looking for open orders"
     bar = Table.grid(padding=(0, 2, 0, 0))
-    room = min(MOST_BAR, max(10, width - 26))
+    room = min(MOST_BAR, max(1, width - 26))
     done = ProgressBar(total=max(total.found, 1), completed=total.settled, width=room, complete_style=GOOD, finished_style=GOOD)
     bar.add_row(done, Text(share))
     if not moment.accounts:  # the run is being prepared
@@ -337,7 +337,8 @@ def draw(moment: Moment, size: ConsoleDimensions) -> RenderableType:
     words = [Text(f"{in_time(moment.elapsed_s)}, {moment.how_far()}"), _draw_sums(total), *_draw_concerns(moment, size)]
     for line in words:
         line.truncate(width, overflow="ellipsis")
-    return Group(_draw_table(moment, size), bar, *words)
+    table = _draw_table(moment, size)
+    return Group(*([] if table is None else [table]), bar, *words)
 
 
 def _draw_concerns(moment: Moment, size: ConsoleDimensions) -> list[Text]:
@@ -347,23 +348,34 @@ def _draw_concerns(moment: Moment, size: ConsoleDimensions) -> list[Text]:
 
 
 HEAD = ("accounts", "found", "cancelled", "failed", "at risk", "per s", "least left")
+KEPT = ((0, 1, 2, 3, 4, 5, 6), (0, 1, 2, 3, 4, 6), (0, 1, 2, 3, 4), (0, 1, 2, 4), (1, 2, 4), (1, 4))
+"""Which of these columns are shown: the first set that fits."""
 
 
-def _draw_table(moment: Moment, size: ConsoleDimensions) -> Table:
-    """A row for each venue, and below it one for each of its accounts, where they are few and the terminal has room for them."""
+def _draw_table(moment: Moment, size: ConsoleDimensions) -> Table | None:
+    """A row for each venue, and below it one for each of its accounts, where they are few and the terminal has room for them.
+
+    On a narrow terminal columns are left out, and in the end all of it: a number that is cut would be another number.
+    """
     fits = len(moment.accounts) <= size.height - AROUND - MOST_REASONS  # ten on a terminal of the usual 24 lines
     rows: list[tuple[Text, list[Text]]] = []
     for venue, share in moment.shares.items():
         rows.append((Text(clean(venue), style="bold"), _of_venue(share, is_away=venue in moment.away)))
         mine = [name for name, at in moment.venues.items() if at == venue] if fits else []
         rows += [(Text(f"  {clean(name)}"), [_state_of(name, moment), *_numbers(moment.accounts[name])]) for name in mine]
-    taken = sum(max(len(title), *(len(cells[at]) for _, cells in rows if at < len(cells))) for at, title in enumerate(HEAD))
+    widths = [max(len(title), *(len(cells[at]) for _, cells in rows if at < len(cells))) for at, title in enumerate(HEAD)]
     widest = max(len(name) for name, _ in rows)
-    gap = 2 if taken + widest + 2 * len(HEAD) <= size.width else 1
-    table = new_table("", *HEAD, words=("", HEAD[0]), gap=gap)
+    for kept in KEPT:
+        taken = sum(widths[at] for at in kept)
+        if taken + len(kept) + min(widest, LEAST_NAME) <= size.width:
+            break
+    else:
+        return None
+    gap = 2 if taken + widest + 2 * len(kept) <= size.width else 1
+    table = new_table("", *(HEAD[at] for at in kept), words=("", HEAD[0]), gap=gap)
     for name, cells in rows:
-        name.truncate(max(LEAST_NAME, size.width - taken - gap * len(HEAD)), overflow="ellipsis")
-        table.add_row(name, *cells)
+        name.truncate(size.width - taken - gap * len(kept), overflow="ellipsis")
+        table.add_row(name, *(cells[at] for at in kept if at < len(cells)))
     return table
 
 

@@ -70,6 +70,19 @@ def test_no_line_is_wider_than_the_terminal(columns, told):
     assert [] == [number for number in sums if number not in "\n".join(lines)]
 
 
+@pytest.mark.parametrize("columns", [20, 30, 40, 50, 60, 70])
+def test_no_number_is_cut_on_a_narrow_terminal(columns):
+    """Where there is no room for a column it is left out: every number that stands in the table is one of the run's."""
+    at = moment(3, found=12_345, settled=11_111)
+    lines = shown(at, columns=columns)
+    rows = [line for line in lines if "opinion" in line or "polymarket" in line or "account-" in line]
+    true = {"24,690", "12,345", "22,222", "11,111", "2,468", "1,234", "0", "15.0", "240", "3", "4"}
+
+    assert max(map(len, lines)) <= columns
+    assert true >= {word for line in rows for word in re.findall(r"(?<![\w/-])[\d,.]+(?![\w/])", line)}
+    assert bool(rows) == (columns > 25)
+
+
 @pytest.mark.parametrize("columns", [80, 200])
 @pytest.mark.parametrize("accounts", [1, 3, 10, 11, 5_000])
 def test_nothing_jumps_while_the_numbers_move(columns, accounts):

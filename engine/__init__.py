@@ -23,6 +23,7 @@ from engine.errors import (
     VenueError,
     WireError,
 )
+from engine.events import Event
 from engine.journal import Journal, RunLine
 from engine.progress import Progress
 from engine.run import CancelEngine
@@ -41,6 +42,7 @@ __all__ = [
     "CredentialError",
     "CurvePoint",
     "EngineError",
+    "Event",
     "Fault",
     "Journal",
     "JournalError",

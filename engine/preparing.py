@@ -22,9 +22,11 @@ from engine.core.slots import Slot, Slots, Witness
 from engine.core.summary import CancelSummary, Outage
 from engine.core.work import Drain
 from engine.errors import ConfigError, JournalError
+from engine.events import Hook
 from engine.journal.bodies import scope_body
 from engine.journal.journal import Journal, program
 from engine.log import new_log
+from engine.observing import Overheard, RunTelling, Teller
 from engine.pacing import Lanes
 from engine.planning import means_of
 from engine.progress import AccountCall, Begun, Call
@@ -63,6 +65,8 @@ class Life:
         venues: The venue of every account of the run, by its name, in input order.
         summaries: Of the accounts that an earlier life was done with.
         outages: In earlier lives.
+        is_everything: Whether it is for every open order of its accounts.
+        is_resumed: Whether it goes on with an earlier run.
     """
 
     run_id: str
@@ -72,6 +76,8 @@ class Life:
     venues: Mapping[str, str]
     summaries: Mapping[str, CancelSummary] = field(default_factory=dict)
     outages: tuple[Outage, ...] = ()
+    is_everything: bool = False
+    is_resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +106,7 @@ class Desk:
         roll: Spreads the waits.
         wall_clock: Unix time in seconds.
         journal: Where runs are written down, or None.
+        on_event: Told what happens, or None.
 
     Attributes:
         journal: See above.
@@ -122,6 +129,7 @@ class Desk:
         roll: Callable[[], float],
         wall_clock: Callable[[], float],
         journal: Journal | None = None,
+        on_event: Hook | None = None,
     ) -> None:
         counts = {"in_flight": in_flight, "in_flight_in_all": in_flight_in_all, "active_accounts": active_accounts}
         for name, value in counts.items():
@@ -138,6 +146,7 @@ class Desk:
         self._in_flight = in_flight
         self._grace_s = grace_s
         self.wall_clock = wall_clock
+        self._teller = None if on_event is None else Teller(on_event)
         venues = list(venues)
         self.routes = {venue.name: self._new_route(venue, in_flight_in_all) for venue in venues}
         if not venues or len(self.routes) < len(venues):
@@ -145,6 +154,7 @@ class Desk:
 
     def _new_route(self, venue: Venue, in_flight: int) -> Route:
         lanes = Lanes(venue.name, venue.limits, retry=self.retry, most_ids=venue.most_ids, in_flight=in_flight)
+        lanes.health.watcher = self._teller
         return Route(venue, lanes, VenueClock(self.wall_clock))
 
     def known(self, account: Account, order_ids: Iterable[str], wish: Wish, *, verify: bool) -> Call:
@@ -235,6 +245,7 @@ class Desk:
             started_at=self.wall_clock(),
             accounts={account.name: account for account in accounts},
             venues={account.name: self.route_of(account).venue.name for account in accounts},
+            is_everything=header["call"] == MASS and scope == Scope(),
         )
         log = new_log(run_id=life.run_id)
         record = None
@@ -264,13 +275,20 @@ class Desk:
         """The call, with a part for each account of the run."""
         bound_s = checked_seconds("deadline_s", wish.deadline_s)
         rotas: dict[str, Rota] = {}
+        telling = None
+        if self._teller is not None:
+            telling = RunTelling(self._teller, life.run_id, is_everything=life.is_everything, is_resumed=life.is_resumed)
 
         def begin(part: AccountCall) -> Begun:
-            told = None if note is None else partial(note, part)
-            written = Unrecorded(told) if record is None else record.of(part.name, told)
-            account = life.accounts[part.name]
+            noted = None if note is None else partial(note, part)
+            written: AccountRecord = Unrecorded(noted) if record is None else record.of(part.name, noted)
+            account, told = life.accounts[part.name], None
+            if telling is not None:
+                written = told = telling.of(part.name, part.venue, self.routes[part.venue].venue.base_url, written)
             sender = self.sender(account, log, is_bounded=bound_s is not None, grace_s=self._grace_s, record=written)
-            slots, work = new_work(sender, None if record is None and note is None else written)
+            slots, work = new_work(sender, None if record is None and note is None and told is None else written)
+            if told is not None and life.is_resumed:
+                told.takes_over(slots)
             pull = Pull(
                 sender,
                 work,
@@ -302,6 +320,7 @@ class Desk:
             start_s=life.start_s,
             cause=wish.cause,
             record=record,
+            telling=telling,
             outages_before=life.outages,
         )
 
@@ -376,8 +395,9 @@ class Desk:
             ConfigError: the engine is not open.
         """
         transport, route = self._opened(), self.route_of(account)
-        written = record or Unrecorded()
-        return Sender(route, account, transport, grace_s=grace_s, is_bounded=is_bounded, record=written, log=log)
+        if record is None:
+            record = Unrecorded() if self._teller is None else Overheard(self._teller, account.name, route.venue.name)
+        return Sender(route, account, transport, grace_s=grace_s, is_bounded=is_bounded, record=record, log=log)
 
     def _opened(self) -> Transport:
         """What moves the bytes.

@@ -14,6 +14,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import anyio
 
@@ -53,6 +54,18 @@ MOST_PAST = 1_000
 """Outages that are remembered for the reports of calls under way. A guess, so that a long life does not fill the memory."""
 
 
+class Watcher(Protocol):
+    """Who is told of outages, at once."""
+
+    def began(self, venue: str, error: str) -> None:
+        """The venue is away, as far as can be known."""
+        ...
+
+    def ended(self, venue: str, lasted_s: float) -> None:
+        """It is back."""
+        ...
+
+
 @dataclass(slots=True)
 class _Absence:
     """A time in which a venue is away, or may be."""
@@ -74,9 +87,13 @@ class Health:
     Args:
         venue: Its name, for reports.
         retry: How long an outage is waited for, where no deadline comes first.
+
+    Attributes:
+        watcher: Told of outages, or None.
     """
 
     def __init__(self, venue: str, *, retry: Retry) -> None:
+        self.watcher: Watcher | None = None
         self._venue = venue
         self._retry = retry
         self._failures = 0
@@ -135,13 +152,24 @@ class Health:
     def _begin(self, came: VenueError, *, is_closed: bool, cancels_only: bool) -> None:
         now_s = clock.now_s()
         wait_s = 1.0 if is_closed else 0.0
-        self._absence = _Absence(is_closed, cancels_only, self._first_failure_s, now_s + wait_s, came, is_certain=is_closed)
+        self._absence = _Absence(is_closed, cancels_only, self._first_failure_s, now_s + wait_s, came)
+        if is_closed:
+            self._is_certain(self._absence)
+
+    def _is_certain(self, absence: _Absence) -> None:
+        """The venue is away: it says so itself, or the looks have found nothing else."""
+        if not absence.is_certain:
+            absence.is_certain = True
+            if self.watcher is not None:
+                self.watcher.began(self._venue, str(absence.failure))
 
     def _end(self) -> None:
         absence = self._absence
         if absence is not None and absence.is_certain:
             absence.ended_s = clock.now_s()
             self._past.append(absence)
+            if self.watcher is not None:
+                self.watcher.ended(self._venue, absence.ended_s - absence.began_s)
         self._absence = None
         self._failures = self._refusals = 0
         self._move()
@@ -193,7 +221,8 @@ class Health:
         absence.looks += 1
         try:
             await look(LOOKS[(absence.looks - 1) % len(LOOKS)], timeout_s)
-            absence.is_certain |= self._absence is absence and absence.looks >= len(LOOKS)
+            if self._absence is absence and absence.looks >= len(LOOKS):
+                self._is_certain(absence)
         finally:
             absence.is_looking = False
             absence.next_look_s = began_s + min(LONGEST_PAUSE_S, 0.25 * 2.0 ** min(absence.looks - 1, 10))

@@ -15,9 +15,10 @@ from engine.core.plan import cancel_by_ids
 from engine.core.quota import Kind
 from engine.core.report import RunReport
 from engine.core.slots import Slots, Tally
-from engine.core.summary import CancelSummary, Outage
+from engine.core.summary import CancelSummary, Fault, Outage
 from engine.core.work import Drain
 from engine.errors import ConfigError
+from engine.observing import RunTelling
 from engine.planning import means_of
 from engine.recording import RunRecorder
 from engine.rotating import Rota
@@ -136,6 +137,23 @@ class AccountCall:
             return self._summary.fault
         return None if self._begun is None else self._begun.pull.fault
 
+    @property
+    def concern(self) -> Concern | None:
+        """Why a person has to look at the account, as far as is known now, or None."""
+        summary = self._summary
+        if summary is None:
+            pull = None if self._begun is None else self._begun.pull
+            return None if pull is None or pull.fault is None else Concern(pull.fault_code, pull.fault)
+        if summary.fault is not None:
+            return Concern(summary.fault_code, summary.fault)
+        if not summary.listing_complete:
+            return Concern(None, f"not listed to the end: {summary.listing_error}")
+        if summary.is_uncounted:
+            return Concern(None, "uncounted: the answer to a mass cancel was lost")
+        if summary.verified is False:
+            return Concern(None, "unverified: the last listing still showed orders")
+        return None if summary.is_clean else Concern(None, "some may still be live")
+
     def _summed_up(self, stop: str | None) -> CancelSummary:
         begun, name = self._begun, self.name
         if begun is None:
@@ -185,6 +203,7 @@ class Call:
         log: Where its events go.
         cause: Who asked, and why.
         record: Where it is written down, or None.
+        telling: Tells an embedder of it, or None.
         outages_before: Outages in earlier lives of the run.
         start_s: When it began, by the loop's clock.
     """
@@ -199,7 +218,21 @@ class Call:
     start_s: float
     cause: Cause = field(default_factory=Cause)
     record: RunRecorder | None = None
+    telling: RunTelling | None = None
     outages_before: tuple[Outage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Why a person has to look at an account.
+
+    Attributes:
+        code: What stopped it, as one of a few; None where it was not stopped.
+        text: The reason in words.
+    """
+
+    code: Fault | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +246,9 @@ class Counts:
         elapsed_s: Seconds since the call, or for as long as it took.
         least_left_s: Seconds that the limits leave no way around, for the orders that are known and not settled.
         away: Outages that are not over.
+        venues: Name of the account to that of its venue.
+        concerns: Name of the account to why a person has to look at it, for those where that is so.
+        least_left_s_at: The same seconds at each venue that has such orders, by its name.
     """
 
     tallies: Mapping[str, Tally]
@@ -221,21 +257,26 @@ class Counts:
     elapsed_s: float
     least_left_s: float
     away: tuple[Outage, ...] = ()
+    venues: Mapping[str, str] = field(default_factory=dict)
+    concerns: Mapping[str, Concern] = field(default_factory=dict)
+    least_left_s_at: Mapping[str, float] = field(default_factory=dict)
 
 
-def least_left_s(parts: Iterable[tuple[AccountCall, int]]) -> float:
-    """Seconds that the limits leave no way around, for accounts with so many orders left each."""
-    longest_s, by_venue = 0.0, dict[str, tuple[Venue, list[int]]]()
+def least_left_s(parts: Iterable[tuple[AccountCall, int]]) -> dict[str, float]:
+    """Seconds that the limits leave no way around, by venue, for accounts with so many orders left each."""
+    longest_s, by_venue = dict[str, float](), dict[str, tuple[Venue, list[int]]]()
     for part, left in parts:
         begun = part.begun
         if begun is not None and left:
             venue, counts = by_venue.setdefault(part.venue, (begun.sender.venue, []))
             if left > max(counts, default=0):  # the largest of a venue takes longest, as far as its own limits go
-                longest_s = max(longest_s, cancel_by_ids(left, means_of(venue, begun.sender.lane)).least_time_s)
+                alone_s = cancel_by_ids(left, means_of(venue, begun.sender.lane)).least_time_s
+                longest_s[part.venue] = max(longest_s.get(part.venue, 0.0), alone_s)
             counts.append(left)
-    for venue, counts in by_venue.values():
+    for name, (venue, counts) in by_venue.items():
         kind = Kind.CANCEL_MANY if venue.most_ids > 1 else Kind.CANCEL_ONE
-        longest_s = max(longest_s, venue.limits.shared_time_s({kind: sum(-(-left // venue.most_ids) for left in counts)}))
+        together_s = venue.limits.shared_time_s({kind: sum(-(-left // venue.most_ids) for left in counts)})
+        longest_s[name] = max(longest_s[name], together_s)
     return longest_s
 
 
@@ -279,13 +320,17 @@ class Progress:
         """Where the call stands, in numbers: much cheaper than a report, for who looks often."""
         tallies = {part.name: part.tally() for part in self._parts}
         busy = [part for part in self._parts if not part.is_finished]
+        left_s_at = least_left_s([(part, tallies[part.name].left) for part in busy])
         return Counts(
             tallies=tallies,
             done=frozenset(part.name for part in self._parts if part.is_finished),
             stopped=frozenset(part.name for part in self._parts if part.fault),
             elapsed_s=self.elapsed_s,
-            least_left_s=least_left_s([(part, tallies[part.name].left) for part in busy]),
+            least_left_s=max(left_s_at.values(), default=0.0),
             away=tuple(outage for outage in self._outages(clock.now_s()) if outage.ended_s is None),
+            venues={part.name: part.venue for part in self._parts},
+            concerns={part.name: concern for part in self._parts if (concern := part.concern) is not None},
+            least_left_s_at=left_s_at,
         )
 
     def _outages(self, end_s: float) -> Iterable[Outage]:

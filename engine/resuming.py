@@ -81,6 +81,8 @@ def resumed(
     started_at = float(header["started_at"])
     elapsed_s = max(desk.wall_clock() - started_at, record.last_ms / 1000)
     report = record.report()
+    options, is_mass = header["options"], header["call"] == MASS
+    scope = scope_of(header["scope"], where) if is_mass else Scope()
     life = Life(
         run_id=record.run_id,
         start_s=clock.now_s() - elapsed_s,
@@ -89,9 +91,9 @@ def resumed(
         venues={part.name: part.venue for part in record.parts.values()},
         summaries={part.name: report.accounts[part.name] for part in record.parts.values() if part.is_done},
         outages=record.outages,
+        is_everything=is_mass and scope == Scope(),
+        is_resumed=True,
     )
-    options, is_mass = header["options"], header["call"] == MASS
-    scope = scope_of(header["scope"], where) if is_mass else Scope()
 
     def new_work(sender: Sender, witness: Witness | None) -> tuple[Slots, Drain]:
         part = by_name[sender.account.name]

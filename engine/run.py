@@ -25,6 +25,7 @@ from engine.core.request import Account, Belongs, Scope, checked_id, checked_sec
 from engine.core.retry import Retry
 from engine.core.summary import CancelSummary
 from engine.errors import JournalError, TransportError, VenueError
+from engine.events import Hook
 from engine.journal.entries import END, NO_ACCOUNT, Entry
 from engine.journal.journal import Journal
 from engine.log import new_log
@@ -57,6 +58,7 @@ class CancelEngine:
         dice: Spreads the waits between tries; give a seeded one to repeat a run exactly.
         wall_clock: Unix time in seconds, for venues whose requests carry the time.
         journal: Where runs are written down, so that one that is cut off can be resumed; closed with the engine.
+        on_event: A plain function that is told what happens, as `engine.events` says; what it raises is logged and harms nothing.
 
     Raises:
         ConfigError: an argument cannot be used.
@@ -74,6 +76,7 @@ class CancelEngine:
         dice: random.Random | None = None,
         wall_clock: Callable[[], float] = time.time,
         journal: Journal | None = None,
+        on_event: Hook | None = None,
     ) -> None:
         self._desk = Desk(
             venues,
@@ -85,6 +88,7 @@ class CancelEngine:
             roll=(dice or random.Random()).random,  # noqa: S311  # spreads waits; guards nothing
             wall_clock=wall_clock,
             journal=journal,
+            on_event=on_event,
         )
         self._desk.transport = transport
         self._owns_transport = transport is None
@@ -428,6 +432,8 @@ class CancelEngine:
         if call.record is not None:
             await call.record.open(round(call.started_at * 1000))
         progress.join(call, bound)
+        if call.telling is not None:
+            call.telling.begins(part.venue for part in call.parts)
         stop: str | None = "the calling task was cancelled"
         try:
             with bound:
@@ -442,6 +448,8 @@ class CancelEngine:
             if call.record is not None:
                 await call.record.end(progress.report())
             report = progress.report()
+            if call.telling is not None:
+                call.telling.ends(report)
             call.log.info(
                 "run", accounts=len(call.parts), total=report.total, cancelled=report.cancelled, at_risk=report.at_risk, stop=stop
             )

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -88,13 +88,23 @@ def imported(folder: str) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
-            modules |= {name.partition(".")[0] for name in names}
-    return {canonicalize_name(name) for module in modules - sys.stdlib_module_names for name in known.get(module, ())} - {NAME}
+            modules |= {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
+    return {canonicalize_name(name) for module in modules for name in homes(module, known)} - {NAME}
+
+
+def homes(module: str, known: Mapping[str, list[str]]) -> list[str]:
+    """The distributions that a module may come from: where several share its first name, those that hold its file."""
+    shared = known.get(module.partition(".")[0], [])
+    path = module.replace(".", "/")
+    places = (f"{path}.py", f"{path}/__init__.py")
+    held = [name for name in set(shared) if any(str(each) in places for each in metadata.files(name) or ())]
+    return held if len(set(shared)) > 1 and held else shared
 
 
 def test_what_the_engine_imports_is_what_it_declares():
     """Every package that is imported is declared, and every one that is declared is imported: none by luck, none in vain."""
-    assert {canonicalize_name(Requirement(each).name) for each in own() + own("postgres")} == imported("engine")
+    declared = own() + [each for extra in ("metrics", "otel", "postgres") for each in own(extra)]
+    assert {canonicalize_name(Requirement(each).name) for each in declared} == imported("engine")
 
 
 def test_what_is_declared_for_development_is_used():

@@ -9,6 +9,7 @@ import click
 
 from engine.cli.accounts import Wanted, account_options
 from engine.cli.journals import Recording, recording_options
+from engine.cli.metering import Metering, metrics_options
 from engine.cli.output import AT_RISK, CLEAN, clean, counted, stdout_console
 from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import print_document, print_verdict, run, tell_run
@@ -25,6 +26,7 @@ from engine.venues.base import Venue
 @account_options
 @click.option("--verify", is_flag=True, help="List the open orders afterwards, and take up again what is still there.")
 @report_option
+@metrics_options
 @recording_options
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; sends nothing at all.")
 @click.option("-y", "--yes", is_flag=True, help="Accepted and not needed: ids are chosen already.")
@@ -34,6 +36,7 @@ def cancel(
     order_ids: tuple[str, ...],
     verify: bool,
     directory: Path | None,
+    metering: Metering,
     recording: Recording,
     dry_run: bool,
     yes: bool,  # noqa: ARG001  # see its help
@@ -63,6 +66,7 @@ def cancel(
                 progress=progress,
             ),
             journal=journal,
+            metering=metering,
             advice=recording.advice,
         )
         kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong

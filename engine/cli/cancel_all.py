@@ -11,6 +11,7 @@ import click
 from engine.cli.accounts import Wanted, account_options, in_words, scope_options
 from engine.cli.guard import Guard, confirm, guard_options, say_excesses
 from engine.cli.journals import Recording, recording_options
+from engine.cli.metering import Metering, metrics_options
 from engine.cli.output import AT_RISK, CLEAN, can_ask, clean, stdout_console
 from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import check_plan, print_document, print_verdict, run, tell_run
@@ -37,6 +38,7 @@ from engine.run import CancelEngine
 )
 @guard_options
 @report_option
+@metrics_options
 @recording_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done; sends listings, and no cancel.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask first; needed without a terminal. Lifts no --max option.")
@@ -49,6 +51,7 @@ def cancel_all(  # one for each option
     priority: str | None,
     settle: float | None,
     directory: Path | None,
+    metering: Metering,
     recording: Recording,
     dry_run: bool,
     yes: bool,
@@ -97,6 +100,7 @@ def cancel_all(  # one for each option
             ),
             look=look if guard.needs_plan else None,
             journal=journal,
+            metering=metering,
             advice=recording.advice,
         )
         kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong

@@ -8,6 +8,7 @@ import click
 
 from engine.cli.accounts import Wanted, account_options
 from engine.cli.journals import Place, Recording, cause_options, journal_option, looking_back
+from engine.cli.metering import Metering, metrics_options
 from engine.cli.output import CLEAN, remark
 from engine.cli.past import check_resumable, found, say_resumed, scope_in, the_unfinished
 from engine.cli.report_files import ReportFiles, report_option
@@ -25,6 +26,7 @@ from engine.journal.journal import FINISHED
 @click.option("--new-address", "takes_new_address", is_flag=True, help="Venues may be at other addresses than then.")
 @cause_options
 @report_option
+@metrics_options
 def resume(
     wanted: Wanted,
     place: Place,
@@ -34,6 +36,7 @@ def resume(
     takes_new_address: bool,
     cause: Cause,
     directory: Path | None,
+    metering: Metering,
 ) -> int:
     """Go on with a run that was cut off or stopped, to its end, and report on the whole of it.
 
@@ -66,6 +69,7 @@ def resume(
                 progress=progress,
             ),
             journal=journal,
+            metering=metering,
             advice=recording.advice,
         )
         kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong

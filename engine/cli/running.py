@@ -10,12 +10,14 @@ import click
 from engine.cli.accounts import Wanted
 from engine.cli.guard import Guard, confirm
 from engine.cli.live import Watch, telling
+from engine.cli.metering import UNMETERED, Metering
 from engine.cli.output import AT_RISK, CLEAN, print_json, print_sentence, stderr_console, stdout_console
 from engine.cli.signals import asking, stopping
 from engine.cli.tables import BAD, GOOD, print_plan, print_report
 from engine.cli.verdicts import say_ids, say_run, say_unrecorded
 from engine.core.report import RunReport
 from engine.core.request import Scope
+from engine.events import Hook
 from engine.journal.journal import Journal
 from engine.progress import Progress
 from engine.run import CancelEngine
@@ -29,7 +31,15 @@ LEAST_S = 0.01
 Look = Callable[[CancelEngine], Awaitable[object]]
 
 
-def run(wanted: Wanted, call: Call, *, look: Look | None = None, journal: Journal | None = None, advice: str = "") -> RunReport:
+def run(
+    wanted: Wanted,
+    call: Call,
+    *,
+    look: Look | None = None,
+    journal: Journal | None = None,
+    metering: Metering = UNMETERED,
+    advice: str = "",
+) -> RunReport:
     """Make the call and give back its report, also when Ctrl-C or SIGTERM stops it.
 
     Args:
@@ -37,6 +47,7 @@ def run(wanted: Wanted, call: Call, *, look: Look | None = None, journal: Journa
         call: What to do.
         look: What comes first, with the same engine, so that its requests count against the same limits.
         journal: Where the run is recorded, or None.
+        metering: How it is measured.
         advice: What the second signal says beside that it leaves at once.
 
     Raises:
@@ -44,10 +55,10 @@ def run(wanted: Wanted, call: Call, *, look: Look | None = None, journal: Journa
         click.Abort: a signal came before the call began.
     """
 
-    async def follow() -> RunReport:
+    async def follow(on_event: Hook | None) -> RunReport:
         progress = Progress()
         watch = Watch(progress)
-        async with CancelEngine(*wanted.venues.values(), journal=journal) as engine:
+        async with CancelEngine(*wanted.venues.values(), journal=journal, on_event=on_event) as engine:
             if look is not None:
                 await look(engine)
             with stopping(watch.stop, advice=advice):
@@ -56,7 +67,8 @@ def run(wanted: Wanted, call: Call, *, look: Look | None = None, journal: Journa
                 # Of a run that was finished already there is nothing to follow.
                 return came if isinstance(came, RunReport) else progress.report()
 
-    return anyio.run(follow)
+    with metering.opened() as on_event:
+        return anyio.run(follow, on_event)
 
 
 async def check_plan(engine: CancelEngine, wanted: Wanted, guard: Guard, scope: Scope, *, lists_first: bool) -> float | None:

@@ -1,10 +1,12 @@
 """What somebody who looks on sees while a run is under way: counts that agree with the report, the time left, and who is away."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
-from support import account_of, engine_for, simulated
+from support import account_of, both_venues, engine_for, simulated, simulated_polymarket
 
-from engine import Limits, Progress, Window
+from engine import Fault, Limits, Progress, Window
 from engine.cli.live import Watch
 from engine.core.slots import Tally
 from engine.simulator import FaultRule
@@ -41,6 +43,9 @@ async def test_the_counts_agree_with_the_report_at_any_moment():
             told = moment.accounts[name]
             assert (told.found, told.cancelled, told.at_risk) == (summary.total, summary.cancelled, summary.at_risk)
         assert report.cancelled == moment.total.cancelled
+        share = moment.shares["opinion"]
+        assert (report.total, report.at_risk, 3) == (share.orders.found, share.orders.at_risk, share.accounts)
+        assert sum(summary.is_finished for summary in report.accounts.values()) == share.done
         assert {name for name, summary in report.accounts.items() if summary.is_finished} == moment.done
 
 
@@ -58,6 +63,47 @@ async def test_who_is_away_is_said():
     assert ("opinion",) == during[0].away
     assert during[0].in_short().endswith("waiting for opinion to answer")
     assert () == after[0].away
+
+
+async def test_who_needs_a_person_is_known_at_once():
+    """An account whose key is refused is named with why while the others work; one that ends without proof, when it is done."""
+    early, late = await watched(
+        [1.0, 60.0],
+        faults=[
+            FaultRule(FAULTS["http_401"], accounts=["account-1"]),
+            FaultRule(FAULTS["acknowledged_not_done"], accounts=["account-2"]),
+        ],
+    )
+
+    assert {"account-1": Fault.CREDENTIALS} == {name: concern.code for name, concern in early[0].concerns.items()}
+    assert "the venue refuses the key" in early[0].concerns["account-1"].text
+    assert ["account-1", "account-2"] == sorted(late[0].concerns)
+    assert (None, "unverified: the last listing still showed orders") == (
+        late[0].concerns["account-2"].code, late[0].concerns["account-2"].text,
+    )  # fmt: skip
+    assert {name for name, part in late[1].accounts.items() if not part.is_clean or part.fault} == set(late[0].concerns)
+
+
+async def test_each_venue_has_its_own_time_left():
+    """Where two venues are worked on side by side, the slow one's countdown is its own, and the run's is the longer."""
+    opinion, polymarket, progress, looks = simulated(orders=300), simulated_polymarket(orders=300), Progress(), []
+    watch = Watch(progress)
+    async with both_venues(opinion, polymarket) as engine, anyio.create_task_group() as tasks:
+
+        async def look_on():
+            await anyio.sleep(2.0)
+            looks.append(watch.look())
+
+        tasks.start_soon(look_on)
+        mine = [replace(account_of(opinion), name="a"), replace(account_of(polymarket), name="b")]
+        await engine.mass_cancel(mine, lists_first=True, progress=progress)
+    shares = looks[0].shares
+
+    assert (1, 1) == (shares["opinion"].accounts, shares["polymarket"].accounts)
+    assert 300 == shares["opinion"].orders.found
+    assert shares["opinion"].orders.left / 15 - 1 <= shares["opinion"].least_left_s <= shares["opinion"].orders.left / 15
+    assert 0 == shares["polymarket"].least_left_s
+    assert looks[0].least_left_s == shares["opinion"].least_left_s
 
 
 def test_tallies_add_up():

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import assert_type
 
+from prometheus_client import CollectorRegistry
+
 from engine import (
     Account,
     CancelEngine,
     CancelSummary,
+    Event,
     OpenOrder,
     OrderResult,
     Outcome,
@@ -18,6 +21,9 @@ from engine import (
     Side,
     Tactic,
 )
+from engine.events import FateSettled, RunEnded, several
+from engine.metrics import Metrics
+from engine.tracing import Traces
 from engine.venues.opinion import BUILDER, Opinion, OpinionKey
 from engine.venues.polymarket import Polymarket, PolymarketKey
 
@@ -61,3 +67,18 @@ async def the_second_venue() -> None:
         assert_type(every.is_uncounted, bool)
         plan = await engine.plan([bob])
         assert_type(plan.accounts["bob"].tactic, Tactic | None)
+
+
+def hear(event: Event) -> None:
+    match event:
+        case FateSettled():
+            assert_type(event.outcome, Outcome)
+        case RunEnded():
+            assert_type(event.at_risk, int)
+        case _:
+            assert_type(event.__class__.__name__, str)
+
+
+def every_hook() -> None:
+    CancelEngine(Opinion(), on_event=hear)
+    CancelEngine(Opinion(), on_event=several(Metrics(CollectorRegistry()), Traces(), hear, print))

@@ -47,7 +47,7 @@ def run(wanted: Wanted, call: Call, *, look: Look | None = None, journal: Journa
     async def follow() -> RunReport:
         progress = Progress()
         watch = Watch(progress)
-        async with CancelEngine(*wanted.venues.values(), journal=journal) as engine:
+        async with CancelEngine(*wanted.venues.values(), journal=journal, **wanted.bounds) as engine:
             if look is not None:
                 await look(engine)
             with stopping(watch.stop, advice=advice):

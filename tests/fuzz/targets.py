@@ -502,8 +502,8 @@ def settings(data: bytes) -> None:
     """A settings file, and the venues that it describes."""
     path = _file("settings.toml", data)
     found = _read(path, lambda: read_settings(path))
-    for name, table in (found or {}).items():
-        venue = _read(path, lambda name=name, table=table: open_venue(name, table))
+    for name in VENUES if found is not None else ():
+        venue = _read(path, lambda name=name: open_venue(name, found.venue(name)))
         if venue is not None:
             assert 0 < venue.timeout_s < math.inf
             assert repr(venue).isprintable()

@@ -22,6 +22,7 @@ VERBS = {
     "resume": "Go on with a run that was cut off or stopped.",
     "runs": "List recorded runs; verify or delete their records.",
     "report": "Print the report of a recorded run again.",
+    "config": "Show the settings that hold, check them, or write a file of them.",
     "keys": "Be handed an API key for a wallet.",
     "completion": "Print the script by which a shell completes commands.",
     "simulate": "Serve a simulated venue on this machine.",

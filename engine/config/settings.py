@@ -132,7 +132,7 @@ def find_settings(path: Path | None, *, environment: Mapping[str, str] | None = 
     values.update(_of_environment(environment or {}, faults))
     values.update(_of_command(given, faults))
     faults += _contradictions(values)
-    return Settings(path, values, tuple(faults))
+    return Settings(path, values, tuple(dict.fromkeys(faults)))
 
 
 # --- sources
@@ -243,7 +243,7 @@ def _of_command(given: Iterable[str], faults: list[str]) -> dict[str, Value]:
             if read is None:
                 faults.append(f"--set {path} must be {_wanted_as_text(KEYS[path])}")
             else:
-                found[path] = Value(read, IN_COMMAND, f"--set {path}")
+                found[path] = Value(read, IN_COMMAND, f"{IN_COMMAND}: --set {path}")
     return found
 
 

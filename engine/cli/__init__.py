@@ -76,7 +76,7 @@ def cli() -> None:
     Examples:
       cancel-engine demo
       cancel-engine cancel-all --accounts accounts.toml --dry-run
-      cancel-engine cancel-all --help
+      cancel-engine runs
 
     \b
     Exit codes: 0    nothing at risk, and every listing complete

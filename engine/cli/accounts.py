@@ -80,6 +80,11 @@ class Wanted:
                 raise ConfigError(f"{where}{error}") from error
 
 
+def venues_begun(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
+    """The venues that begin so, for the completion of a shell."""
+    return [name for name in VENUES if name.startswith(begun)]
+
+
 _LOG_LEVEL = click.option(
     "--log-level", type=click.Choice(LEVELS), default="warning", show_default=True, help="Events on stderr, as lines of JSON."
 )
@@ -87,7 +92,10 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON docume
 
 _ACCOUNT_OPTIONS = (
     click.option(
-        "--venue", metavar="|".join(VENUES), help="Only accounts of this venue; may be left out if the accounts say theirs."
+        "--venue",
+        metavar="|".join(VENUES),
+        shell_complete=venues_begun,
+        help="Only accounts of this venue; may be left out if the accounts say theirs.",
     ),
     click.option("--base-url", metavar="URL", help="The one venue's address; its production one if left out."),
     click.option(

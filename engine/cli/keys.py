@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 import click
 
-from engine.cli.accounts import json_option
+from engine.cli.accounts import json_option, venues_begun
 from engine.cli.accounts_file import in_toml, new_private_file
 from engine.cli.output import AT_RISK, CLEAN, clean, print_json, print_sentence, stderr_console, stdout_console
 from engine.cli.settings import Configured, settings_now, settings_options
@@ -39,7 +39,7 @@ def keys() -> None:
 
 
 @keys.command("derive", cls=Configured, short_help="Obtain the API key of a wallet, and write an accounts file.")
-@click.option("--venue", metavar="|".join(VENUES), required=True, help="Whose key.")
+@click.option("--venue", metavar="|".join(VENUES), required=True, shell_complete=venues_begun, help="Whose key.")
 @click.option(
     "--out", metavar="FILE", type=click.Path(path_type=Path), required=True, help="The accounts file to write; a new one."
 )

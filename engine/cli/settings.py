@@ -63,10 +63,18 @@ def came_from(option: str, context: click.Context) -> str:
     return f"{path} ({settings_now().came_from(path)})"
 
 
+def settings_of(command: click.Command) -> dict[str, str]:
+    """The settings that stand for options of a command: their paths, by the names of the parameters."""
+    if not isinstance(command, _Configured):
+        return {}
+    paths = {each.name or "": OPTIONS[option] for each in command.params for option in each.opts if option in OPTIONS}
+    return {name: path for name, path in paths.items() if path not in command.without}
+
+
 class _Configured:
     """What a verb and a group of verbs have in common. A help and a completion need no settings, and read none."""
 
-    _without: frozenset[str]
+    without: frozenset[str]
     _takes_faults: bool
 
     def _configure(self, command: click.Command, context: click.Context, arguments: list[str]) -> None:
@@ -75,8 +83,9 @@ class _Configured:
         Raises:
             ConfigError: something is wrong with them.
         """
-        given, _, _ = command.make_parser(context).parse_args(args=list(arguments))
-        if context.resilient_parsing or given.get("help"):
+        given, rest, _ = command.make_parser(context).parse_args(args=list(arguments))
+        help_option = command.get_help_option(context)
+        if context.resilient_parsing or (help_option is not None and given.get(help_option.name or "")):
             return
         own = given.get("config"), tuple(given.get("set") or ())
         if own != (None, ()) or _STORED not in context.meta:
@@ -84,19 +93,20 @@ class _Configured:
             path = None if named is None else Path(str(named))
             context.meta[_STORED] = find_settings(path, environment=os.environ, given=own[1])
         settings: Settings = context.meta[_STORED]
-        if not self._takes_faults:
+        is_above = isinstance(command, click.Group) and bool(rest)  # the verb below it looks for itself
+        if not self._takes_faults and not is_above:
             settings.check()
         context.default_map = self._values(command, settings)
 
     def _values(self, command: click.Command, settings: Settings) -> dict[str, Any]:
         """What is set, by the name of the option's parameter."""
         found: dict[str, Any] = {}
+        paths = settings_of(command)
         for option in command.params:
-            path = next((OPTIONS[each] for each in option.opts if each in OPTIONS), None)
-            if path is None or path in self._without or path in _BY_ORIGIN or settings.values[path].source == DEFAULT:
-                continue
-            # An option such as --no-journal says the opposite of its setting.
-            found[option.name or ""] = not settings[path] if option.opts[0].startswith("--no-") else settings[path]
+            path = paths.get(option.name or "")
+            if path is not None and path not in _BY_ORIGIN and settings.values[path].source != DEFAULT:
+                # An option such as --no-journal says the opposite of its setting.
+                found[option.name or ""] = not settings[path] if option.opts[0].startswith("--no-") else settings[path]
         return found
 
 
@@ -110,7 +120,7 @@ class Configured(_Configured, click.Command):
 
     def __init__(self, *arguments: Any, without: tuple[str, ...] = (), takes_faults: bool = False, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._without = frozenset(without)
+        self.without = frozenset(without)
         self._takes_faults = takes_faults
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -122,7 +132,7 @@ class Configured(_Configured, click.Command):
 class ConfiguredGroup(_Configured, click.Group):
     """A verb with settings and with verbs below it, which have the same unless they are given their own."""
 
-    _without = frozenset[str]()
+    without = frozenset[str]()
     _takes_faults = False
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

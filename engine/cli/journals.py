@@ -251,8 +251,9 @@ def place_of(given: str | None) -> Place:
         ConfigError: that is no place.
     """
     if given is not None:
-        named = given if given.startswith(BY_NAME) or not given.startswith(SERVERS) else f"{SERVERS[0]}…"
-        return _place("--journal", given, again=f"--journal {shlex.quote(clean(named))}")
+        # A password may stand in an address.
+        named = shlex.quote(clean(given)) if not given.startswith(SERVERS) else f"{SERVERS[0]}…"
+        return _place("--journal", given, again=f"--journal {named}")
     set_to = settings_now().values["journal.place"]
     if set_to.source != DEFAULT:
         text = set_to.value.reveal() if isinstance(set_to.value, Secret) else set_to.value

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ DEFAULT, IN_FILE, IN_ENVIRONMENT, IN_COMMAND = "default", "file", "environment",
 
 LONGEST_LINE = 1_000
 """A longer line of a file is not looked at to say where a setting stands. A guess."""
+
+MOST_STRANGERS = 100
+"""Most unknown keys of one table that are named: to look for the nearest known one takes time. A guess."""
 
 _ADDRESS = "://"
 """What is no path: the address of a database."""
@@ -163,36 +167,33 @@ def _of_file(path: Path, faults: list[str]) -> dict[str, Value]:
 
 
 def _flat(table: Mapping[str, Any], where: Callable[..., str], faults: list[str]) -> list[tuple[str, str, Any]]:
-    """Each key of each known table: the table, the key, its value."""
-    tops = list(dict.fromkeys(section.partition(".")[0] for section in SECTIONS))
+    """Each known key of each known table: the table, the key, its value."""
     found: list[tuple[str, str, Any]] = []
-    for top, inner in table.items():
-        if top not in tops:
-            faults.append(f"{where(top)}: unknown key {shown(top)}{nearest(top, tops)}")
-        elif not isinstance(inner, dict):
-            faults.append(f"{where(top)}: {top} must be a table, as in [{top}]")
-        elif top in SECTIONS:
-            found += _known(top, inner, where, faults)
+    tops = dict.fromkeys(section.partition(".")[0] for section in SECTIONS)
+    for top, inner in _known((), table, tops, where, faults):
+        if top in SECTIONS:
+            tables = [(top, inner)]
         else:
-            known = [section.partition(".")[2] for section in SECTIONS if section.startswith(f"{top}.")]
-            for name, deeper in inner.items():
-                if name not in known:
-                    faults.append(f"{where(top, name)}: [{top}]: unknown key {shown(name)}{nearest(name, known)}")
-                elif not isinstance(deeper, dict):
-                    faults.append(f"{where(top, name)}: {top}.{name} must be a table, as in [{top}.{name}]")
-                else:
-                    found += _known(f"{top}.{name}", deeper, where, faults)
+            below = [section.partition(".")[2] for section in SECTIONS if section.startswith(f"{top}.")]
+            tables = [(f"{top}.{name}", deeper) for name, deeper in _known((top,), inner, below, where, faults)]
+        for section, deeper in tables:
+            known = _known(tuple(section.split(".")), deeper, SECTIONS[section].keys, where, faults)
+            found += [(section, name, value) for name, value in known]
     return found
 
 
-def _known(section: str, table: Mapping[str, Any], where: Callable[..., str], faults: list[str]) -> list[tuple[str, str, Any]]:
-    known = SECTIONS[section].keys
-    faults += [
-        f"{where(*section.split('.'), name)}: [{section}]: unknown key {shown(name)}{nearest(name, known)}"
-        for name in table
-        if name not in known
-    ]
-    return [(section, name, value) for name, value in table.items() if name in known]
+def _known(
+    names: tuple[str, ...], table: object, known: Iterable[str], where: Callable[..., str], faults: list[str]
+) -> list[tuple[str, Any]]:
+    """The keys of a table that are known, with their values; the others, and what is no table, are faults."""
+    known = list(known)
+    inside = f"[{'.'.join(names)}]: " if names else ""
+    if not isinstance(table, dict):
+        faults.append(f"{where(*names)}: {'.'.join(names)} must be a table, as in [{'.'.join(names)}]")
+        return []
+    strangers = islice((name for name in table if name not in known), MOST_STRANGERS)
+    faults += [f"{where(*names, name)}: {inside}unknown key {shown(name)}{nearest(name, known)}" for name in strangers]
+    return [(name, table[name]) for name in known if name in table]
 
 
 def _is_exposed(path: Path, name: str, value: Value, others: int, faults: list[str]) -> bool:

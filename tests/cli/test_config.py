@@ -213,6 +213,13 @@ def test_everything_wrong_is_named_at_once(cli, settings_file, monkeypatch):
     assert PASSWORD not in ran.out
 
 
+def test_a_file_of_nothing_but_faults_takes_no_time(settings_file):
+    """Of a great many unknown keys some are named; none of them is looked at for longer than that takes."""
+    faults = find_settings(settings_file("[run]\n" + "".join(f"deadline_{number} = 1\n" for number in range(50_000)))).faults
+
+    assert 100 == len(faults)
+
+
 def test_another_command_names_the_first_fault_and_counts_the_rest(cli, settings_file):
     """A job with faulty settings is one line and exit code 2, and says where all of them are named."""
     ran = cli("cancel-all", "--yes", "--config", settings_file(FAULTS))

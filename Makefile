@@ -6,6 +6,8 @@
 # make fuzz   look for bytes that break a decoder, with coverage as the guide: make fuzz SECONDS=60 TARGETS="opinion report"
 # make soak   draw runs from seeds and judge them, for as long as asked: make soak SEEDS=100000, which goes on where it stopped
 # make kills  kill processes that cancel orders, and see every run resumed to a true end: make kills KILLS=500 SEED=0
+# make docs   write anew what the documents say of commands and settings
+# make wheel  set up the environment in which tests/test_wheel.py builds the wheel
 # make bench  print ratios that say how close to the limits the engine comes
 # make audit  ask the network whether a pinned package is known to be vulnerable, or withdrawn; part of no other target
 
@@ -17,7 +19,7 @@ SEEDS := 10000
 KILLS := 100
 TARGETS := $(notdir $(wildcard tests/fuzz/corpus/*))
 
-.PHONY: demo test check vendor fuzz soak kills bench audit mutants clean
+.PHONY: demo test check docs wheel vendor fuzz soak kills bench audit mutants clean
 
 demo: .venv/.ready
 	$(BIN)/cancel-engine demo
@@ -36,6 +38,11 @@ check: .venv/.ready
 
 mutants: .venv/.ready
 	$(BIN)/python tests/mutation/run.py --write
+
+docs: .venv/.ready
+	$(BIN)/python docs/generate.py
+
+wheel: .venv-wheel/.ready
 
 vendor: .venv-vendor/.ready .venv-vendor-polymarket/.ready
 
@@ -63,7 +70,7 @@ audit:
 	@$(PYTHON) tests/audit.py .venv-audit/bin
 
 clean:
-	rm -rf .venv .venv-audit .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills
+	rm -rf .venv .venv-audit .venv-wheel .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -78,6 +85,11 @@ clean:
 .venv-vendor-polymarket/.ready: tests/vendor/requirements-polymarket.txt
 	$(PYTHON) -m venv .venv-vendor-polymarket
 	.venv-vendor-polymarket/bin/pip install --quiet --disable-pip-version-check --requirement tests/vendor/requirements-polymarket.txt
+	touch $@
+
+.venv-wheel/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/pip install --quiet --disable-pip-version-check 'setuptools>=77'
 	touch $@
 
 .venv-fuzz/.ready: tests/fuzz/requirements.txt pyproject.toml constraints.txt

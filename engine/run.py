@@ -28,7 +28,7 @@ from engine.errors import JournalError, TransportError, VenueError
 from engine.events import Hook
 from engine.journal.entries import END, NO_ACCOUNT, Entry
 from engine.journal.journal import Journal
-from engine.log import new_log
+from engine.log import new_log, ready_log
 from engine.paging import walk_open_orders
 from engine.planning import plan_account
 from engine.preparing import Desk, Rank, Where, Wish
@@ -37,7 +37,6 @@ from engine.resolving import read_until_known
 from engine.resuming import checked_again, resumed
 from engine.streaming import ResultStream
 from engine.venues.base import Transport, Venue
-from engine.venues.http import HttpTransport
 
 EVERYTHING = Scope()
 
@@ -92,9 +91,15 @@ class CancelEngine:
         )
         self._desk.transport = transport
         self._owns_transport = transport is None
+        # What takes long to import is imported here, once it is certain to be used: not with the package, and not within a run.
+        ready_log()
+        if self._owns_transport:
+            import engine.venues.http  # noqa: F401, PLC0415
 
     async def __aenter__(self) -> Self:
         if self._desk.transport is None:
+            from engine.venues.http import HttpTransport  # noqa: PLC0415  # see __init__
+
             self._desk.transport = HttpTransport(connections=self._desk.in_flight_in_all)
         return self
 

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 NAME = "cancel-engine"
+
+EXTRAS = sorted(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"].keys() - {"dev"})
+"""What a user may install beside the engine."""
 
 ALLOWED = {
     "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "PSF-2.0", "CNRI-Python", "BSD", "Public Domain",
@@ -103,8 +107,9 @@ def homes(module: str, known: Mapping[str, list[str]]) -> list[str]:
 
 def test_what_the_engine_imports_is_what_it_declares():
     """Every package that is imported is declared, and every one that is declared is imported: none by luck, none in vain."""
-    declared = own() + [each for extra in ("metrics", "otel", "postgres") for each in own(extra)]
-    assert {canonicalize_name(Requirement(each).name) for each in declared} == imported("engine")
+    assert {canonicalize_name(Requirement(each).name) for each in [*own(), *chain.from_iterable(map(own, EXTRAS))]} == imported(
+        "engine"
+    )
 
 
 def test_what_is_declared_for_development_is_used():

@@ -13,6 +13,14 @@ import engine
 ROOT = Path(__file__).parent.parent
 
 
+HEAVY = (
+    "aiohttp", "anyio", "asyncio", "click", "eth_account", "jinja2", "keyring", "matplotlib", "opentelemetry",
+    "prometheus_client", "psycopg", "pydantic", "rich", "sqlite3", "structlog", "engine.cli", "engine.config", "engine.drill",
+    "engine.run", "engine.simulator",
+)  # fmt: skip
+"""What takes long to import, of others and of our own."""
+
+
 def run(*command):
     """Run a command in the project's folder."""
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
@@ -32,13 +40,34 @@ def test_the_front_door_is_sorted_and_whole():
 
 
 def test_importing_the_engine_is_silent_and_light():
-    """`import engine` warns of nothing, and brings neither command line, simulator, eth-account, click nor an extra."""
-    names = "('engine.cli', 'engine.simulator', 'eth_account', 'click', 'matplotlib', 'prometheus_client', 'opentelemetry')"
-    done = run(
-        sys.executable, "-W", "error", "-c", f"import engine, sys; print([name for name in {names} if name in sys.modules])"
-    )
+    """`import engine` warns of nothing, and brings nothing that takes long to import and that not every caller uses."""
+    code = f"import engine, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    done = run(sys.executable, "-W", "error", "-c", code)
 
     assert (0, "[]\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_the_engine_itself_is_imported_without_a_simulator():
+    """Who takes the engine and a venue from the package gets no command line, no simulator, no eth-account and no database."""
+    unused = tuple(
+        name for name in HEAVY if name not in ("aiohttp", "anyio", "asyncio", "rich", "sqlite3", "structlog", "engine.run")
+    )
+    code = (
+        "from engine import CancelEngine, Journal, Progress, ResultStream, RunLine\n"
+        "from engine.venues.opinion import Opinion\n"
+        f"CancelEngine(Opinion())\nimport sys; print([name for name in {unused} if name in sys.modules])"
+    )
+    done = run(sys.executable, "-W", "error", "-c", code)
+
+    assert (0, "[]\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_what_is_imported_late_is_listed_early():
+    """`dir(engine)` names the whole front door before any of it was used, and a name that is not there is an AttributeError."""
+    code = "import engine; print([name for name in engine.__all__ if name not in dir(engine)], hasattr(engine, 'Engine'))"
+    done = run(sys.executable, "-c", code)
+
+    assert (0, "[] False\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_the_engine_configures_no_logging():

@@ -2,51 +2,81 @@
 
 Exit codes: 0 nothing at risk and every listing complete; 1 something at risk, or a listing incomplete; 2 the request could not
 be used; 130 interrupted at once.
+
+A verb is imported when it is called, and what it needs with it: `--help` and a completion wait for nothing.
 """
 
 from __future__ import annotations
 
-import logging
+import importlib
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from engine.cli.cancel import cancel
-from engine.cli.cancel_all import cancel_all
-from engine.cli.demo import demo
-from engine.cli.drill import drill
-from engine.cli.keys import keys
-from engine.cli.orders import orders
-from engine.cli.output import UNUSABLE, clean, the_one
-from engine.cli.report import report
-from engine.cli.resume import resume
-from engine.cli.runs import runs
-from engine.cli.signals import INTERRUPTED
-from engine.cli.simulate import simulate
-from engine.errors import ConfigError
+VERBS = {
+    "demo": "See it work against simulated venues; needs no key.",
+    "orders": "List the open orders in scope, or what a recorded run did with its orders.",
+    "cancel": "Cancel known orders of one account.",
+    "cancel-all": "Cancel every open order in scope, and prove it.",
+    "resume": "Go on with a run that was cut off or stopped.",
+    "runs": "List recorded runs; verify or delete their records.",
+    "report": "Print the report of a recorded run again.",
+    "config": "Show the settings that hold, check them, or write a file of them.",
+    "keys": "Be handed an API key for a wallet.",
+    "completion": "Print the script by which a shell completes commands.",
+    "simulate": "Serve a simulated venue on this machine.",
+    "drill": "Try to make the engine lie, in runs drawn from a seed; needs no key.",
+}
+"""Each verb, in the order of the help, with what it does. It is the function of its name in the module of its name."""
 
-VERBS = (demo, orders, cancel, cancel_all, resume, runs, report, keys, simulate, drill)
 NAME = "cancel-engine"
-BROKEN = 1
-"""Exit code where the run itself broke: what was cancelled by then is not known, so something is at risk."""
 
 
-def _version() -> str:
+class _Verbs(click.Group):
+    """The verbs, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's own
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's own
+        if cmd_name not in VERBS:
+            return None
+        name = cmd_name.replace("-", "_")
+        verb: click.Command = getattr(importlib.import_module(f"engine.cli.{name}"), name)
+        return verb
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's own
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's own order
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # see the top of the file
+
     try:
-        return version(NAME)
+        click.echo(f"{NAME}, version {version(NAME)}")
     except PackageNotFoundError:
-        return "(not installed)"
+        click.echo(f"{NAME}, version (not installed)")
+    context.exit()
 
 
-@click.group(NAME, commands={verb.name or "": verb for verb in VERBS}, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(_version(), prog_name=NAME)
+@click.group(NAME, cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version and exit."
+)
 def cli() -> None:
     """Take resting orders off prediction-market order books, and report the fate of every one.
 
     Try it without any key: cancel-engine demo
+
+    \b
+    Examples:
+      cancel-engine demo
+      cancel-engine cancel-all --accounts accounts.toml --dry-run
+      cancel-engine runs
 
     \b
     Exit codes: 0    nothing at risk, and every listing complete
@@ -62,36 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # A verb hands its exit code back; help and version hand back nothing.
         return cli.main(args=None if arguments is None else list(arguments), prog_name=NAME, standalone_mode=False) or 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return UNUSABLE
-    except click.ClickException as error:
-        return _fail(f"{error.format_message()}{_where_to_read(error)}", UNUSABLE)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", INTERRUPTED)
-    except Exception as error:  # noqa: BLE001  # whatever went wrong, an operator gets one line and a true exit code
-        return _explain(error)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # whatever went wrong, an operator gets one line and a true exit code
+        from engine.cli.failing import explain  # noqa: PLC0415  # see the top of the file
 
-
-def _where_to_read(error: click.ClickException) -> str:
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    return "" if context is None else f" (see {context.command_path} --help)"
-
-
-def _explain(error: BaseException) -> int:
-    """One line for an error that came out of the run."""
-    error = the_one(error)
-    if isinstance(error, ConfigError):
-        return _fail(str(error), UNUSABLE)
-    logging.getLogger("engine").debug("internal error", exc_info=error)
-    words = f"internal error: {type(error).__name__}: {str(error)[:200]}"
-    return _fail(f"{words}; orders may still be live, so look with `{NAME} orders`", BROKEN)
-
-
-def _fail(words: str, code: int) -> int:
-    with suppress(OSError):  # where nobody listens, the exit code still says it
-        click.echo(f"{NAME}: {clean(words)}", err=True)
-    return code
+        return explain(error)
 
 
 def _accept_any_text() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import click
 
 from engine.cli.logs import LEVELS, listen
 from engine.cli.output import clean, counted, short_id
-from engine.config import VENUES, open_venue, read_accounts, read_settings
+from engine.cli.settings import settings_now, settings_options
+from engine.config import VENUES, Settings, open_venue, read_accounts
 from engine.core.order import Side
 from engine.core.request import Account, Scope, checked_ids, checked_seconds
 from engine.errors import ConfigError
@@ -35,12 +36,14 @@ class Wanted:
         accounts: In the order of their file, each naming its venue.
         deadline_s: Seconds that the verb may take, or None.
         as_json: Whether stdout holds one JSON document.
+        bounds: What an engine is made with beside its venues.
     """
 
     venues: Mapping[str, Venue]
     accounts: list[Account]
     deadline_s: float | None
     as_json: bool
+    bounds: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -77,6 +80,11 @@ class Wanted:
                 raise ConfigError(f"{where}{error}") from error
 
 
+def venues_begun(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
+    """The venues that begin so, for the completion of a shell."""
+    return [name for name in VENUES if name.startswith(begun)]
+
+
 _LOG_LEVEL = click.option(
     "--log-level", type=click.Choice(LEVELS), default="warning", show_default=True, help="Events on stderr, as lines of JSON."
 )
@@ -84,7 +92,10 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON docume
 
 _ACCOUNT_OPTIONS = (
     click.option(
-        "--venue", metavar="|".join(VENUES), help="Only accounts of this venue; may be left out if the accounts say theirs."
+        "--venue",
+        metavar="|".join(VENUES),
+        shell_complete=venues_begun,
+        help="Only accounts of this venue; may be left out if the accounts say theirs.",
     ),
     click.option("--base-url", metavar="URL", help="The one venue's address; its production one if left out."),
     click.option(
@@ -96,12 +107,7 @@ _ACCOUNT_OPTIONS = (
     ),
     click.option("--only", metavar="A,B", multiple=True, help="Only the accounts of these names."),
     click.option("--exclude", metavar="A,B", multiple=True, help="Not the accounts of these names."),
-    click.option(
-        "--config",
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="TOML file of settings; configs/ explains each venue's.",
-    ),
+    settings_options,
     click.option("--builder", is_flag=True, help="Opinion's builder mode: keep within its 2,000 free cancels a day."),
     click.option("--deadline", metavar="SECONDS", type=float, help="Come back by then with what is known."),
     _AS_JSON,
@@ -138,10 +144,11 @@ def account_options(verb: Verb) -> Verb:
     @wraps(verb)
     def wrapped(*, deadline: float | None, as_json: bool, log_level: str, **others: Any) -> int:
         listen(log_level)
-        chosen = {name: others.pop(name) for name in ("venue", "base_url", "accounts", "only", "exclude", "config", "builder")}
-        venues, accounts = _open(**chosen)
+        chosen = {name: others.pop(name) for name in ("venue", "base_url", "accounts", "only", "exclude", "builder")}
+        settings = settings_now()
+        venues, accounts = _open(settings, **chosen)
         deadline_s = checked_seconds("--deadline", deadline)
-        wanted = Wanted(venues=venues, accounts=accounts, deadline_s=deadline_s, as_json=as_json)
+        wanted = Wanted(venues=venues, accounts=accounts, deadline_s=deadline_s, as_json=as_json, bounds=settings.bounds)
         wanted.check()
         return verb(wanted, **others)
 
@@ -164,17 +171,23 @@ def scope_options(verb: Verb) -> Verb:
 
 
 def _open(
+    settings: Settings,
     *,
     venue: str | None,
     base_url: str | None,
     accounts: Path | None,
     only: tuple[str, ...],
     exclude: tuple[str, ...],
-    config: Path | None,
     builder: bool,
 ) -> tuple[Mapping[str, Venue], list[Account]]:
     found = read_accounts(
-        accounts, environment=os.environ, venue=venue, only=listed("--only", only), exclude=listed("--exclude", exclude)
+        accounts,
+        environment=os.environ,
+        venue=venue,
+        only=listed("--only", only),
+        exclude=listed("--exclude", exclude),
+        keyring_service=settings["secrets.keyring_service"],
+        vault=settings["secrets.vault"],
     )
     names = list(dict.fromkeys(str(account.venue) for account in found))
     if len(names) > 1 and (builder or base_url is not None):
@@ -184,8 +197,7 @@ def _open(
             "or write it into the settings file that --config names",
             click.get_current_context(),
         )
-    settings = read_settings(config)
-    venues = {name: open_venue(name, settings.get(name, {}), builder=builder, base_url=base_url) for name in names}
+    venues = {name: open_venue(name, settings.venue(name), builder=builder, base_url=base_url) for name in names}
     return venues, found
 
 

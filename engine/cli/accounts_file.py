@@ -14,8 +14,12 @@ from engine.secret import Secret
 
 
 @contextmanager
-def new_private_file(path: Path) -> Iterator[TextIO]:
+def new_private_file(path: Path, *, way_out: str = "remove it or choose another name") -> Iterator[TextIO]:
     """A new file that only its owner can read; gone again if the block fails.
+
+    Args:
+        path: Where.
+        way_out: What can be done where there is a file already.
 
     Raises:
         ConfigError: there is a file already, or none can be made there.
@@ -23,7 +27,7 @@ def new_private_file(path: Path) -> Iterator[TextIO]:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise ConfigError(f"{path} exists already and is not written over; remove it or choose another name") from error
+        raise ConfigError(f"{path} exists already and is not written over; {way_out}") from error
     except (OSError, ValueError) as error:
         words = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"cannot write {path}: {words}") from error

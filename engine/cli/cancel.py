@@ -13,6 +13,7 @@ from engine.cli.metering import Metering, metrics_options
 from engine.cli.output import AT_RISK, CLEAN, clean, counted, stdout_console
 from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import print_document, print_verdict, run, tell_run
+from engine.cli.settings import Configured
 from engine.cli.tables import print_plan
 from engine.core.order import OpenOrder
 from engine.core.plan import AccountPlan, Means, Plan, cancel_by_ids
@@ -21,7 +22,7 @@ from engine.errors import ConfigError
 from engine.venues.base import Venue
 
 
-@click.command("cancel", short_help="Cancel known orders of one account.")
+@click.command("cancel", cls=Configured, short_help="Cancel known orders of one account.")
 @click.argument("order_ids", metavar="ID...", nargs=-1, required=True)
 @account_options
 @click.option("--verify", is_flag=True, help="List the open orders afterwards, and take up again what is still there.")

@@ -15,6 +15,7 @@ from engine.cli.metering import Metering, metrics_options
 from engine.cli.output import AT_RISK, CLEAN, can_ask, clean, stdout_console
 from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import check_plan, print_document, print_verdict, run, tell_run
+from engine.cli.settings import Configured
 from engine.cli.tables import print_plan
 from engine.cli.verdicts import say_plan
 from engine.core.plan import Plan
@@ -24,7 +25,7 @@ from engine.errors import ConfigError
 from engine.run import CancelEngine
 
 
-@click.command("cancel-all", short_help="Cancel every open order in scope, and prove it.")
+@click.command("cancel-all", cls=Configured, short_help="Cancel every open order in scope, and prove it.")
 @account_options
 @scope_options
 @click.option("--list-first", "lists_first", is_flag=True, help="List all of them before the first cancel, to know the total.")
@@ -110,7 +111,7 @@ def cancel_all(  # one for each option
 
 def _show_plan(wanted: Wanted, scope: Scope, guard: Guard, *, lists_first: bool) -> int:
     async def make() -> Plan:
-        async with CancelEngine(*wanted.venues.values()) as engine:
+        async with CancelEngine(*wanted.venues.values(), **wanted.bounds) as engine:
             return await engine.plan(wanted.accounts, scope, lists_first=lists_first, deadline_s=wanted.deadline_s)
 
     plan = anyio.run(make)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import wraps
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from engine.cli.output import can_ask, counted, print_sentence, stderr_console
+from engine.cli.settings import came_from
 from engine.core.order import OpenOrder
 from engine.core.plan import Plan
 from engine.errors import ConfigError
@@ -33,11 +34,12 @@ class Excess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The limits of one job; None for no limit."""
+    """The limits of one job; None for no limit. `named` has what an option is called where a setting stands for it."""
 
     accounts: int | None = None
     orders: int | None = None
     notional: Decimal | None = None
+    named: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def needs_plan(self) -> bool:
@@ -48,7 +50,7 @@ class Guard:
         """What so many accounts exceed."""
         if self.accounts is None or count <= self.accounts:
             return []
-        return [_touches(count, counted(count, "account"), f"--max-accounts {self.accounts}")]
+        return [_touches(count, counted(count, "account"), f"{self._of('--max-accounts')} {self.accounts}")]
 
     def exceeded_by_plan(self, plan: Plan) -> list[Excess]:
         """What the plan exceeds, and what cannot be known from it; for the latter, the orders seen have to be typed."""
@@ -56,13 +58,16 @@ class Guard:
             return []
         found = [] if plan.listing_complete else [self._unlisted(plan)]
         if self.orders is not None and plan.total > self.orders:
-            found.append(_touches(plan.total, counted(plan.total, "order"), f"--max-orders {self.orders}"))
+            found.append(_touches(plan.total, counted(plan.total, "order"), f"{self._of('--max-orders')} {self.orders}"))
         if self.notional is not None:
-            found += _exceeded_by_worth(plan, self.notional)
+            found += _exceeded_by_worth(plan, self.notional, self._of("--max-notional"))
         return found
 
+    def _of(self, option: str) -> str:
+        return self.named.get(option, option)
+
     def _unlisted(self, plan: Plan) -> Excess:
-        limits = {"--max-orders": self.orders, "--max-notional": self.notional}
+        limits = {self._of("--max-orders"): self.orders, self._of("--max-notional"): self.notional}
         options = " and ".join(option for option, limit in limits.items() if limit is not None)
         blind = [name for name, each in plan.accounts.items() if not each.listing_complete]
         says = (
@@ -76,17 +81,17 @@ def _touches(number: int, what: str, limit: str) -> Excess:
     return Excess(f"the job touches {what}, more than {limit} allows", number)
 
 
-def _exceeded_by_worth(plan: Plan, limit: Decimal) -> list[Excess]:
+def _exceeded_by_worth(plan: Plan, limit: Decimal, named: str) -> list[Excess]:
     worths = [most_worth(order) for each in plan.accounts.values() for order in each.orders]
     unknown = worths.count(None)
     found = []
     if unknown:
         what = f"what {counted(unknown, 'order')} of {plan.total:,} rests for cannot be known"
-        found.append(Excess(f"--max-notional cannot be checked: {what}", plan.total))
+        found.append(Excess(f"{named} cannot be checked: {what}", plan.total))
     worth = sum((each for each in worths if each is not None), Decimal(0))
     if worth > limit:
         whole = math.ceil(worth)
-        found.append(_touches(whole, f"orders for {whole:,} in all", f"--max-notional {limit:f}"))
+        found.append(_touches(whole, f"orders for {whole:,} in all", f"{named} {limit:f}"))
     return found
 
 
@@ -170,7 +175,9 @@ def guard_options(verb: Verb) -> Verb:
     def wrapped(
         *arguments: Any, max_accounts: int | None, max_orders: int | None, max_notional: Decimal | None, **others: Any
     ) -> int:
-        guard = Guard(accounts=max_accounts, orders=max_orders, notional=max_notional)
+        context = click.get_current_context()
+        named = {option: came_from(option, context) for option in ("--max-accounts", "--max-orders", "--max-notional")}
+        guard = Guard(accounts=max_accounts, orders=max_orders, notional=max_notional, named=named)
         return verb(*arguments, guard=guard, **others)
 
     for option in reversed(_OPTIONS):

@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from platformdirs import user_state_path
 
 from engine.cli.output import AT_RISK, CLEAN, clean, remark, the_one
+from engine.cli.settings import settings_now
 from engine.cli.tables import BAD
 from engine.config import is_variable
+from engine.config.schema import variable_of
+from engine.config.settings import DEFAULT, IN_FILE
 from engine.core.cause import Cause
 from engine.core.report import RunReport
 from engine.errors import ConfigError, JournalError
@@ -25,9 +29,6 @@ from engine.journal.journal import SERVERS, IfLost, Journal
 from engine.secret import Secret
 
 Verb = Callable[..., int]
-
-VARIABLE = "CANCEL_ENGINE_JOURNAL"
-"""The environment variable that names the journal where the command line does not."""
 
 BY_NAME = "env:"
 """What stands before the name of an environment variable that holds the address, so that no password is on the command line."""
@@ -167,7 +168,7 @@ JOURNAL = click.option(
     "journal",
     metavar="PATH|URL",
     help=f"Where runs are recorded: a file, or postgresql://user@host/name; env:NAME takes it from an environment variable. "
-    f"{VARIABLE}, or a file in your state folder, if left out.",
+    f"{variable_of('journal.place')}, or a file in your state folder, if left out.",
 )
 _CAUSE = (
     click.option("--reason", metavar="TEXT", help="Why, for the record and the report: your words, or a reason of FIX 2675."),
@@ -194,9 +195,13 @@ def recording_options(verb: Verb) -> Verb:
         requested_by: str | None,
         **others: Any,
     ) -> int:
-        if no_journal and (journal is not None or journal_required):
-            other = "--journal-required" if journal is None else "--journal"
-            raise click.UsageError(f"{other} and --no-journal contradict each other", click.get_current_context())
+        context = click.get_current_context()
+        given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        other = "--journal" if "journal" in given else "--journal-required" if "journal_required" in given else None
+        if no_journal and other is not None:
+            if "no_journal" in given:
+                raise click.UsageError(f"{other} and --no-journal contradict each other", context)
+            no_journal = False  # the command line goes before the settings
         place = None if no_journal else place_of(journal)
         recording = Recording(place=place, is_required=journal_required, cause=_cause(reason, requested_by))
         return verb(*arguments, recording=recording, **others)
@@ -240,22 +245,34 @@ def _cause(reason: str | None, requested_by: str | None) -> Cause:
 
 
 def place_of(given: str | None) -> Place:
-    """Where records are kept: what was given, else what the environment says, else a file in this user's state folder.
+    """Where records are kept: what was given, else what the settings say, else a file in this user's state folder.
 
     Raises:
         ConfigError: that is no place.
     """
     if given is not None:
-        return _place("--journal", given, option=True)
-    named = os.environ.get(VARIABLE)
-    if named is not None:
-        return _place(VARIABLE, named, option=False)
+        # A password may stand in an address.
+        named = shlex.quote(clean(given)) if not given.startswith(SERVERS) else f"{SERVERS[0]}…"
+        return _place("--journal", given, again=f"--journal {named}")
+    set_to = settings_now().values["journal.place"]
+    if set_to.source != DEFAULT:
+        text = set_to.value.reveal() if isinstance(set_to.value, Secret) else set_to.value
+        return _place(set_to.where, text, again=_again(set_to.source))
     return Place(user_state_path("cancel-engine", appauthor=False) / "journal.db", "")
 
 
-def _place(what: str, text: str, *, option: bool) -> Place:
+def _again(source: str) -> str:
+    """How a command line says again what a setting says: by the file, if that was named on it."""
+    context: click.Context | None = click.get_current_context()
+    while context is not None and source == IN_FILE:
+        if context.get_parameter_source("config") is ParameterSource.COMMANDLINE:
+            return f"--config {shlex.quote(clean(str(settings_now().file)))}"
+        context = context.parent
+    return ""
+
+
+def _place(what: str, text: str, *, again: str) -> Place:
     """The place that a text names; its words never show the text of an address."""
-    again = text
     if text.startswith(BY_NAME):
         name = text.removeprefix(BY_NAME)
         if not is_variable(name):
@@ -267,8 +284,7 @@ def _place(what: str, text: str, *, option: bool) -> Place:
     if not text.strip():
         raise ConfigError(f"{what} is blank: name a file, or a database by postgresql://user@host/name")
     if text.startswith(SERVERS):
-        named = again if again.startswith(BY_NAME) else f"{SERVERS[0]}…"  # a password may stand in the address
-        return Place(Secret(text), f"--journal {named}" if option else "")
+        return Place(Secret(text), again)
     scheme = _SCHEME.match(text)
     if scheme is not None:
         raise ConfigError(
@@ -278,4 +294,4 @@ def _place(what: str, text: str, *, option: bool) -> Place:
     path = Path(text)
     with suppress(RuntimeError):  # nobody's home: then it is a name like any other
         path = path.expanduser()  # a variable, or --journal=~/…, comes here as it was written
-    return Place(path, f"--journal {shlex.quote(clean(again))}" if option else "")
+    return Place(path, again)

@@ -1,6 +1,6 @@
 """`cancel-engine keys derive`: be handed an API key for a wallet, and keep it in an accounts file.
 
-The private key comes from the environment or from a hidden prompt, never from the command line, where every process of the
+The private key comes from where it is kept or from a hidden prompt, never from the command line, where every process of the
 machine could read it. Nothing that is printed holds a secret.
 """
 
@@ -15,10 +15,12 @@ from typing import Any
 import anyio
 import click
 
-from engine.cli.accounts import json_option
+from engine.cli.accounts import json_option, venues_begun
 from engine.cli.accounts_file import in_toml, new_private_file
 from engine.cli.output import AT_RISK, CLEAN, clean, print_json, print_sentence, stderr_console, stdout_console
+from engine.cli.settings import Configured, settings_now, settings_options
 from engine.config import DEFAULT_NAME, VENUES, check_name, check_venue, is_variable
+from engine.config.secrets import Places, Unshown, is_reference, look_up
 from engine.errors import ConfigError, VenueError
 from engine.secret import Secret
 from engine.venues.wallet import address_of
@@ -36,8 +38,8 @@ def keys() -> None:
     """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
 
 
-@keys.command("derive", short_help="Obtain the API key of a wallet, and write an accounts file.")
-@click.option("--venue", metavar="|".join(VENUES), required=True, help="Whose key.")
+@keys.command("derive", cls=Configured, short_help="Obtain the API key of a wallet, and write an accounts file.")
+@click.option("--venue", metavar="|".join(VENUES), required=True, shell_complete=venues_begun, help="Whose key.")
 @click.option(
     "--out", metavar="FILE", type=click.Path(path_type=Path), required=True, help="The accounts file to write; a new one."
 )
@@ -50,26 +52,42 @@ def keys() -> None:
     help=f"The environment variable that holds the private key; {' or '.join(kind.private_key for kind in VENUES.values())} "
     "if left out.",
 )
+@click.option(
+    "--private-key-from",
+    "reference",
+    metavar="PLACE",
+    help="Where else the private key is: file:PATH, keyring:NAME or vault:NAME, as in an accounts file.",
+)
 @click.option("--chain-id", metavar="N", type=int, help="Polymarket: 137, production, if left out; 80002 is its test chain.")
 @click.option("--nonce", metavar="N", type=int, help="Polymarket: which of the wallet's keys; 0 if left out.")
+@settings_options
 @json_option
 def derive(
-    *, venue: str, out: Path, name: str, base_url: str | None, variable: str | None, as_json: bool, **chain: int | None
+    *,
+    venue: str,
+    out: Path,
+    name: str,
+    base_url: str | None,
+    variable: str | None,
+    reference: str | None,
+    as_json: bool,
+    **chain: int | None,
 ) -> int:
     """Obtain the API key of a wallet: the one that exists, or else a new one. Writes a new accounts file for its owner alone.
 
-    The private key is read from the environment, or asked for at a terminal. It signs one message, and is neither sent, stored
+    The private key is read from where it is kept, or asked for at a terminal. It signs one message, and is neither sent, stored
     nor shown.
 
     \b
     Examples:
       cancel-engine keys derive --venue polymarket --out accounts.toml --name alice
       cancel-engine keys derive --venue opinion --out accounts.toml --private-key-env ALICE_WALLET --json
+      cancel-engine keys derive --venue opinion --out accounts.toml --private-key-from keyring:alice
     """  # noqa: D301  # click reads this \b, which keeps the lines below it apart
     check_venue(venue)
     check_name("--name", name)
-    options = _options(venue, base_url, chain)
-    private_key = _private_key(venue, variable)
+    options = _options(venue, base_url or settings_now().venue(venue).get("base_url"), chain)
+    private_key = _private_key(venue, variable) if reference is None else _private_key_from(Secret(reference), variable)
     try:
         address = address_of(private_key)
         # The file comes first: a key that cannot be kept must not be asked for.
@@ -98,6 +116,22 @@ def _options(venue: str, base_url: str | None, chain: dict[str, int | None]) -> 
 
 async def _derive(venue: str, private_key: Secret, options: dict[str, Any]) -> Any:
     return await VENUES[venue].derive(private_key, **options)
+
+
+def _private_key_from(reference: Secret, variable: str | None) -> Secret:
+    """The private key from where a reference says.
+
+    Raises:
+        ConfigError: it is none, or there is nothing there.
+    """
+    if variable is not None:
+        raise ConfigError("--private-key-env and --private-key-from contradict each other: leave one out")
+    if not is_reference(reference):
+        # It may be the key itself, so it is not shown.
+        raise ConfigError("--private-key-from must begin with env:, file:, keyring: or vault:")
+    settings = settings_now()
+    places = Places(environment=Unshown(os.environ), service=settings["secrets.keyring_service"], vault=settings["secrets.vault"])
+    return look_up(reference, places, where="--private-key-from", key="private key")
 
 
 def _private_key(venue: str, variable: str | None) -> Secret:

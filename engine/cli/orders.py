@@ -11,6 +11,7 @@ import click
 from engine.cli.accounts import Wanted, account_options, in_words, scope_options
 from engine.cli.output import AT_RISK, CLEAN, counted, stdout_console
 from engine.cli.running import print_document, print_verdict
+from engine.cli.settings import Configured
 from engine.cli.signals import stopping
 from engine.cli.story import story_options
 from engine.cli.tables import print_orders
@@ -42,7 +43,7 @@ class Listing:
         }
 
 
-@click.command("orders", short_help="List the open orders in scope, or what a recorded run did with its orders.")
+@click.command("orders", cls=Configured, short_help="List the open orders in scope, or what a recorded run did with its orders.")
 @story_options
 @account_options
 @scope_options
@@ -80,7 +81,7 @@ async def _list(wanted: Wanted, scope: Scope) -> dict[str, Listing]:
             await _read(engine, wanted, account, scope, listings[account.name])
 
     with anyio.move_on_after(wanted.deadline_s) as bound, stopping(bound.cancel):
-        async with CancelEngine(*wanted.venues.values()) as engine, anyio.create_task_group() as tasks:
+        async with CancelEngine(*wanted.venues.values(), **wanted.bounds) as engine, anyio.create_task_group() as tasks:
             for account in wanted.accounts:
                 tasks.start_soon(list_one, account)
     return listings

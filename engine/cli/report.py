@@ -12,12 +12,14 @@ from engine.cli.output import CLEAN, print_sentence, stderr_console, stdout_cons
 from engine.cli.past import found, is_over, readable, say_unfinished, scope_in
 from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import tell_run
+from engine.cli.settings import Configured, settings_options
 from engine.cli.tables import BAD
 
 
-@click.command("report", short_help="Print the report of a recorded run again.")
+@click.command("report", cls=Configured, without=("report.directory",), short_help="Print the report of a recorded run again.")
 @click.argument("run")
 @journal_option
+@settings_options
 @report_option
 @json_option
 def report(place: Place, *, run: str, directory: Path | None, as_json: bool) -> int:

@@ -14,11 +14,12 @@ from engine.cli.past import check_resumable, found, say_resumed, scope_in, the_u
 from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import run as run_call
 from engine.cli.running import tell_run
+from engine.cli.settings import Configured
 from engine.core.cause import Cause
 from engine.journal.journal import FINISHED
 
 
-@click.command("resume", short_help="Go on with a run that was cut off or stopped.")
+@click.command("resume", cls=Configured, short_help="Go on with a run that was cut off or stopped.")
 @click.argument("run", required=False)
 @account_options
 @journal_option

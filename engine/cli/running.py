@@ -58,7 +58,7 @@ def run(
     async def follow(on_event: Hook | None) -> RunReport:
         progress = Progress()
         watch = Watch(progress)
-        async with CancelEngine(*wanted.venues.values(), journal=journal, on_event=on_event) as engine:
+        async with CancelEngine(*wanted.venues.values(), journal=journal, on_event=on_event, **wanted.bounds) as engine:
             if look is not None:
                 await look(engine)
             with stopping(watch.stop, advice=advice):

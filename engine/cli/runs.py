@@ -14,6 +14,7 @@ from engine.cli.journals import Place, journal_option, looking_back
 from engine.cli.output import AT_RISK, CLEAN, can_ask, clean, counted, print_json, print_sentence, stderr_console, stdout_console
 from engine.cli.past import found, moment, what_of, why_of
 from engine.cli.running import print_verdict
+from engine.cli.settings import Configured, ConfiguredGroup, settings_options
 from engine.cli.tables import BAD, DIM, GOOD, new_table, print_titled
 from engine.errors import ConfigError
 from engine.journal.journal import CUT, FINISHED, RUNNING, RunLine
@@ -29,8 +30,11 @@ _AGE = re.compile(r"([0-9]{1,4})([hdw])")
 _STYLES = {RUNNING: GOOD, FINISHED: "", CUT: BAD}
 
 
-@click.group("runs", short_help="List recorded runs; verify or delete their records.", invoke_without_command=True)
+@click.group(
+    "runs", cls=ConfiguredGroup, short_help="List recorded runs; verify or delete their records.", invoke_without_command=True
+)
 @journal_option
+@settings_options
 @click.option(
     "--limit", metavar="N", type=click.IntRange(1), default=MOST_RUNS, show_default=True, help="How many of the newest."
 )
@@ -108,9 +112,10 @@ def _print_table(lines: list[RunLine]) -> None:
     print_titled(console, "Runs", table)
 
 
-@runs.command("verify", short_help="Find out whether records are whole, as they were written.")
+@runs.command("verify", cls=Configured, short_help="Find out whether records are whole, as they were written.")
 @click.argument("run", required=False)
 @journal_option
+@settings_options
 @click.option("--seal", metavar="SEAL", help="The run's last seal, as it was shown after the run and kept elsewhere.")
 @json_option
 def verify(place: Place, *, run: str | None, seal: str | None, as_json: bool) -> int:
@@ -155,8 +160,9 @@ _CANNOT_TELL = (
 )
 
 
-@runs.command("prune", short_help="Delete the records of old runs.")
+@runs.command("prune", cls=Configured, short_help="Delete the records of old runs.")
 @journal_option
+@settings_options
 @click.option(
     "--older-than", "age", metavar="AGE", required=True, help="Such as 90d: a number and h, d or w (hours, days, weeks)."
 )

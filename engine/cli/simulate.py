@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
-from engine.cli.accounts import json_option
+from engine.cli.accounts import json_option, venues_begun
 from engine.config import VENUES
 
 
 @click.command("simulate", short_help="Serve a simulated venue on this machine.")
-@click.option("--venue", metavar="|".join(VENUES), default="opinion", show_default=True, help="Which venue.")
+@click.option(
+    "--venue", metavar="|".join(VENUES), default="opinion", show_default=True, shell_complete=venues_begun, help="Which venue."
+)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port on 127.0.0.1; 0 takes a free one."
 )

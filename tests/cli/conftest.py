@@ -23,13 +23,15 @@ import pytest
 
 from engine.cli import main
 from engine.config import VENUES
+from engine.config.schema import FILE_VARIABLE, variable_of
+from engine.config.schema import KEYS as PATHS
 
 PATIENCE_S = 20.0
 
 
 TERMINAL_HABITS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE")
 KEYS = [variable for kind in VENUES.values() for variable in (*kind.variables.values(), kind.private_key)]
-UNWANTED = (*KEYS, *TERMINAL_HABITS, "CANCEL_ENGINE_JOURNAL")
+UNWANTED = (*KEYS, *TERMINAL_HABITS, *map(variable_of, PATHS), FILE_VARIABLE)
 
 LIFTED = {"opinion": "requests_per_s = 10000", "polymarket": "keep_tokens = false\nkeep_windows = false"}
 """Settings with which the engine does not hold back either, where the simulator's limits are lifted."""

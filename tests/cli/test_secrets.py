@@ -174,4 +174,4 @@ def test_settings_that_anybody_may_change_do_not_say_where_keys_are_sent(tmp_pat
         with pytest.raises(ConfigError, match="chmod o-w"):
             read_settings(path)
         path.write_text("[venue.opinion]\ntimeout_s = 5\n")
-    assert ["opinion"] == list(read_settings(path))
+    assert read_settings(path).venue("opinion")

@@ -16,7 +16,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 def test_the_explained_settings_are_the_ones_that_hold(venue):
     """Every value of a venue's file is the one that holds without it, and no setting is left unexplained."""
     path = CONFIGS / f"{venue}.toml"
-    settings = read_settings(path)[venue]
+    settings = read_settings(path).venue(venue)
     written = re.findall(r"^(?:# )?(\w+) = ", path.read_text("utf-8"), re.MULTILINE)
     assert settings
     assert vars(open_venue(venue, settings)) == vars(open_venue(venue, {}))
@@ -45,7 +45,7 @@ def polymarket(tmp_path, text):
     """Polymarket with these lines of settings."""
     path = tmp_path / "settings.toml"
     path.write_text(f"[venue.polymarket]\n{text}")
-    return open_venue("polymarket", read_settings(path)["polymarket"])
+    return open_venue("polymarket", read_settings(path).venue("polymarket"))
 
 
 def test_tokens_can_be_lifted_alone(tmp_path):

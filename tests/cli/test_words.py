@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunReport, Scope, Side, largest, oldest
-from engine.cli import _explain
 from engine.cli.comparison import Rate, compare, joined
+from engine.cli.failing import explain_run
 from engine.cli.output import clean
 from engine.cli.tables import STOPPED, print_orders, print_plan, print_report
 from engine.cli.verdicts import say_ids, say_plan, say_run
@@ -150,7 +150,7 @@ def test_the_verdict_on_ids_says_what_is_true(told, sentence):
 @pytest.mark.parametrize("error", [RuntimeError("a mistake"), ExceptionGroup("of one", [RuntimeError("a mistake")])], ids=repr)
 def test_a_mistake_in_the_engine_is_no_clean_end(error, capsys):
     """What should never have been raised ends with exit code 1, and one line that says that orders may be live."""
-    assert 1 == _explain(error)
+    assert 1 == explain_run(error)
     assert "internal error: RuntimeError: a mistake; orders may still be live" in capsys.readouterr().err
 
 

@@ -28,6 +28,7 @@ from fuzz import oracles
 from engine import Account, ConfigError, RunReport, Scope, Secret, VenueError
 from engine.cli.demo_settings import DemoSettings, read_demo
 from engine.config import VENUES, open_venue, read_accounts, read_settings
+from engine.config.schema import KEYS, variable_of
 from engine.core.listing import Page
 from engine.core.order import OpenOrder
 from engine.core.outcome import Verdict, Word
@@ -46,6 +47,9 @@ WALL_S = 1_000.0
 ADDRESS = "0x" + "1" * 40
 OPINION_ID = "a11ee07e-e22f-11f0-9714-0a58a9feac02"
 A, B = "0x" + "a" * 64, "0x" + "b" * 64
+
+SETTINGS = {key.kind: path for path, key in KEYS.items()}.values()
+"""A setting of each kind."""
 
 LONGEST_ERROR = 1_500
 """Most characters of an error: 200 bytes of a body escaped, 200 of the venue's words, and ours."""
@@ -499,11 +503,19 @@ def accounts_csv(data: bytes) -> None:
 
 
 def settings(data: bytes) -> None:
-    """A settings file, and the venues that it describes."""
+    """A settings file, the venues that it describes, and the same bytes as the text of a variable or of an option."""
     path = _file("settings.toml", data)
     found = _read(path, lambda: read_settings(path))
-    for name, table in (found or {}).items():
-        venue = _read(path, lambda name=name, table=table: open_venue(name, table))
+    if found is not None:
+        assert found.bounds
+        assert all(each.where.isprintable() for each in found.values.values())
+    text = data.decode("utf-8", "replace")
+    for name in SETTINGS:
+        _read(path, lambda name=name: read_settings(None, given=[f"{name}={text}"]))
+        _read(path, lambda name=name: read_settings(None, environment={variable_of(name): text}))
+    _read(path, lambda: read_settings(None, given=[text]))
+    for name in VENUES if found is not None else ():
+        venue = _read(path, lambda name=name: open_venue(name, found.venue(name)))
         if venue is not None:
             assert 0 < venue.timeout_s < math.inf
             assert repr(venue).isprintable()

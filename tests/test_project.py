@@ -32,8 +32,8 @@ def test_the_front_door_is_sorted_and_whole():
 
 
 def test_importing_the_engine_is_silent_and_light():
-    """`import engine` warns of nothing, and brings neither command line, simulator, eth-account nor click."""
-    names = "('engine.cli', 'engine.simulator', 'eth_account', 'click', 'matplotlib')"
+    """`import engine` warns of nothing, and brings neither command line, drop-in clients, simulator, eth-account nor click."""
+    names = "('engine.cli', 'engine.compat', 'engine.simulator', 'eth_account', 'click', 'matplotlib')"
     done = run(
         sys.executable, "-W", "error", "-c", f"import engine, sys; print([name for name in {names} if name in sys.modules])"
     )

@@ -546,16 +546,23 @@ def _word_on(result: OrderResult) -> Response:
 def _failure(summary: CancelSummary) -> ApiException:
     """What is raised for the one order that is not known to be cancelled."""
     result = summary.results[0]
-    status = http_status(result.code)
-    kind = _kind(status, summary.fault_code, result.code)
-    return kind(status, told(result), outcome=result.outcome, summary=summary)
+    status = _refused_key(summary) or http_status(result.code)
+    return kind_of(status)(status, told(result), outcome=result.outcome, summary=summary)
 
 
 def _not_listed(summary: CancelSummary) -> ApiException:
     """What is raised where the open orders could not be listed to the end."""
     done = f"; {summary.cancelled} of {summary.total} orders that were seen are cancelled" if summary.total else ""
     why = f"the open orders could not be listed to the end: {summary.listing_error}{done}"
-    return _kind(None, summary.fault_code, None)(None, why, summary=summary)
+    status = _refused_key(summary)
+    return kind_of(status)(status, why, summary=summary)
+
+
+def _refused_key(summary: CancelSummary) -> int | None:
+    """The HTTP status that stands for a refused key or place, whether or not the venue has used it."""
+    if summary.fault_code is not Fault.CREDENTIALS:
+        return None
+    return 403 if any(f"(code {code})" in (summary.fault or "") for code in wire.PLACE_CODES) else 401
 
 
 def _unread(error: VenueError, answer: HttpAnswer | None) -> ApiException:
@@ -563,12 +570,6 @@ def _unread(error: VenueError, answer: HttpAnswer | None) -> ApiException:
     status = http_status(error.code) if answer is None else answer.status
     body = None if answer is None else answer.body.decode("utf-8", "replace")
     return kind_of(status)(status, str(error), body=body)
-
-
-def _kind(status: int | None, fault: Fault | None, code: int | str | None) -> type[ApiException]:
-    if fault is Fault.CREDENTIALS and status is None:
-        return ForbiddenException if code in wire.PLACE_CODES else UnauthorizedException
-    return kind_of(status)
 
 
 def _is_good(answer: HttpAnswer) -> bool:

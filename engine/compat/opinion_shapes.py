@@ -43,7 +43,7 @@ class ApiException(ApiError, OpenApiError):  # noqa: N818  # the official name
     """The same, as the client generated for the venue's routes names it. All that is raised for the venue's fault is one.
 
     Attributes:
-        status: The HTTP status, or None where there was none, or none that explains it.
+        status: The HTTP status; 401 or 403 also where the venue refused the key or the place by a code of its own; else None.
         reason: What happened, in words.
         body: The answer's body as text, or None.
         data: None; the official client puts the parsed body here.

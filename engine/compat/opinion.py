@@ -46,6 +46,7 @@ from engine.core.retry import Retry
 from engine.core.summary import CancelSummary, Fault
 from engine.errors import ConfigError, VenueError, shown
 from engine.journal.journal import Journal
+from engine.secret import Secret
 from engine.venues.base import HttpAnswer, HttpRequest
 from engine.venues.decoding import json_object, words
 from engine.venues.opinion import PUBLISHED, Opinion, OpinionKey, wire
@@ -292,7 +293,7 @@ class BuilderClient(_OpinionClient):
     def __init__(
         self,
         host: str,
-        builder_apikey: str,  # noqa: ARG002  # the official argument
+        builder_apikey: str,
         chain_id: int,
         rpc_url: str = "",  # noqa: ARG002  # the same
         use_beta: bool = False,  # noqa: ARG002, FBT001, FBT002  # the same
@@ -306,6 +307,7 @@ class BuilderClient(_OpinionClient):
         journal: Journal | None = None,
         in_flight: int = 64,
     ) -> None:
+        del builder_apikey  # no error is to show it
         super().__init__(
             host,
             chain_id,
@@ -325,7 +327,8 @@ class BuilderClient(_OpinionClient):
             InvalidParamError: an argument cannot be used.
             ApiException: the order is not cancelled, or it is not known whether it is; `outcome` says which.
         """
-        summary = self._cancelled_one(_user(user_apikey), order_id)
+        key, user_apikey = Secret.of(user_apikey), ""  # from here on no variable shows it; so in all that follow
+        summary = self._cancelled_one(_user(key), order_id)
         if not summary.results[0].success:
             raise _failure(summary)
         return DictAnswer({"result": True}, summary)
@@ -339,7 +342,8 @@ class BuilderClient(_OpinionClient):
         Raises:
             InvalidParamError: no key, no list, or an empty one. Nothing else: a refusal is an item.
         """
-        return self._batch(_user(user_apikey), order_ids, lambda _: {"result": True})
+        key, user_apikey = Secret.of(user_apikey), ""
+        return self._batch(_user(key), order_ids, lambda _: {"result": True})
 
     def cancel_all_orders_for_user(
         self, user_apikey: str, market_id: int | None = None, side: OrderSide | None = None
@@ -350,7 +354,8 @@ class BuilderClient(_OpinionClient):
             InvalidParamError: an argument cannot be used.
             ApiException: the open orders could not be listed to the end. Its `summary` says what was cancelled all the same.
         """
-        return self._cancelled_all(_user(user_apikey), market_id, side, lambda _: {"result": True})
+        key, user_apikey = Secret.of(user_apikey), ""
+        return self._cancelled_all(_user(key), market_id, side, lambda _: {"result": True})
 
     def get_user_orders(self, user_apikey: str, market_id: int = 0, status: str = "", limit: int = 10, page: int = 1) -> Response:
         """A page of the user's orders: `errno`, `errmsg`, `result.list` and `result.total`.
@@ -359,8 +364,8 @@ class BuilderClient(_OpinionClient):
             InvalidParamError: an argument cannot be used.
             ApiException: the venue gave no page, and no code for that.
         """
-        account = _user(user_apikey)
-        return self._orders(account, market_id, status, min(limit, wire.PAGE_SIZE) if type(limit) is int else limit, page)
+        key, user_apikey = Secret.of(user_apikey), ""
+        return self._orders(_user(key), market_id, status, min(limit, wire.PAGE_SIZE) if type(limit) is int else limit, page)
 
 
 class Client(_OpinionClient):
@@ -399,7 +404,7 @@ class Client(_OpinionClient):
         apikey: str = "",
         chain_id: int | None = None,
         rpc_url: str = "",  # noqa: ARG002  # the official argument
-        private_key: str = "",  # noqa: ARG002  # the same
+        private_key: str = "",
         multi_sig_addr: str = "",  # noqa: ARG002  # the same
         conditional_tokens_addr: str | None = None,  # noqa: ARG002  # the same
         multisend_addr: str | None = None,  # noqa: ARG002  # the same
@@ -416,6 +421,9 @@ class Client(_OpinionClient):
         journal: Journal | None = None,
         in_flight: int = 64,
     ) -> None:
+        key, apikey = Secret.of(apikey), ""  # no error is to show it
+        del private_key  # nor this
+        self._account = _user(key)
         super().__init__(
             host,
             chain_id,
@@ -427,7 +435,6 @@ class Client(_OpinionClient):
             journal=journal,
             in_flight=in_flight,
         )
-        self._account = _user(apikey)
 
     def cancel_order(self, order_id: str) -> Response:
         """Cancel one order: `errno` 0 and `result.result` true if it is cancelled.
@@ -479,18 +486,16 @@ class Client(_OpinionClient):
         return self._order(self._account, order_id)
 
 
-def _user(api_key: object) -> Account:
+def _user(key: Secret) -> Account:
     """The account of a key.
 
     Raises:
-        InvalidParamError: it cannot be one.
+        InvalidParamError: it cannot be one. The message does not show it.
     """
-    if not api_key or not isinstance(api_key, str):
-        raise InvalidParamError("the user's API key is required")
     try:
-        return Account("user", OpinionKey(api_key))
+        return Account("user", OpinionKey(key))
     except ConfigError as error:
-        raise InvalidParamError(str(error)) from None
+        raise InvalidParamError(f"the user's API key is required: {error}") from None
 
 
 def _market(market_id: object) -> str | None:

@@ -200,8 +200,9 @@ class ClobClient(SyncClient):
         in_flight: int = 64,
     ) -> None:
         self.chain_id = chain_id
+        self._wallet, key = (Secret.of(key) if key else None), None  # from here on no variable shows it
+        held, creds = _held(creds), None
         try:
-            self._wallet = Secret(key) if key else None
             self._address = address_of(self._wallet) if self._wallet is not None else address
             self._venue = Polymarket(host, limits=limits, tier=tier, timeout_s=timeout_s, allow_http=allow_http)
             self.host = self._venue.base_url
@@ -210,7 +211,7 @@ class ClobClient(SyncClient):
             raise PolyException(str(error)) from None
         self._allow_http = allow_http
         self._account: Account | None = None
-        self.set_api_creds(creds)
+        self._use(held)
 
     # --- credentials
 
@@ -224,14 +225,18 @@ class ClobClient(SyncClient):
         Raises:
             PolyException: they cannot be used. The message shows none of them.
         """
+        held, creds = _held(creds), None
+        self._use(held)
+
+    def _use(self, held: tuple[Secret, ...] | PolymarketKey | None) -> None:
         self._account = None
-        if creds is None or self._address is None:
+        if isinstance(held, PolymarketKey):
+            self._address = self._address or held.address
+        if held is None or self._address is None:
             return
         try:
-            if not isinstance(creds, PolymarketKey):
-                parts = [getattr(creds, name, None) for name in ("api_key", "api_secret", "api_passphrase")]
-                creds = PolymarketKey(self._address, *map(Secret.of, parts))
-            self._account = Account("signer", creds)
+            key = held if isinstance(held, PolymarketKey) else PolymarketKey(self._address, *held)
+            self._account = Account("signer", key)
         except ConfigError as error:
             raise PolyException(str(error)) from None
 
@@ -490,6 +495,13 @@ class ClobClient(SyncClient):
         if self._account is None:
             raise PolyException("this call needs API credentials")
         return self._account
+
+
+def _held(creds: object) -> tuple[Secret, ...] | PolymarketKey | None:
+    """The parts of credentials, out of anything that has them by the official names."""
+    if creds is None or isinstance(creds, PolymarketKey):
+        return creds
+    return tuple(Secret.of(getattr(creds, name, None)) for name in ("api_key", "api_secret", "api_passphrase"))
 
 
 class _Reading:

@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import socket
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -40,6 +41,17 @@ STOP_PATIENCE_S = 5.0
 
 class ClosedError(EngineError, RuntimeError):
     """The client was closed, before the call or while it was under way."""
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Looks names up also for threads that go on when the main thread has ended: the interpreter has closed its pools by then."""
+
+    async def getaddrinfo(self, *args: Any, **options: Any) -> Any:
+        """See `asyncio.loop.getaddrinfo`; waits in place where there is nobody left to wait elsewhere."""
+        try:
+            return await super().getaddrinfo(*args, **options)
+        except RuntimeError:
+            return socket.getaddrinfo(*args, **options)
 
 
 @dataclass(slots=True, eq=False)
@@ -167,7 +179,12 @@ class Portal:
                 self._started = Future()
                 self._thread = threading.Thread(target=self._serve, args=(self._started,), name="cancel-engine", daemon=True)
                 _OPEN.add(self)
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except BaseException:  # such as at the interpreter's end: nothing would ever come of the future
+                    _OPEN.discard(self)
+                    self._started = None
+                    raise
             started = self._started
         return started.result()
 
@@ -187,7 +204,7 @@ class Portal:
                 await portal.stop(cancel_remaining=True)
 
         try:
-            anyio.run(hold)
+            anyio.run(hold, backend_options={"loop_factory": _Loop})
         except BaseException as error:  # noqa: BLE001  # it is the caller's, who waits; at the interpreter's end nobody does
             if not started.done():
                 started.set_exception(error)

@@ -32,6 +32,7 @@ KEYWORDS = {
 
 REVEALS = {
     "engine/cli/accounts_file.py": "writes an accounts file for its owner alone",
+    "engine/compat/polymarket.py": "hands out derived credentials as text, as the official client does",
     "engine/config.py": "reads accounts files",
     "engine/drill/staging.py": "remembers the simulators' keys, to look for them in what a drill brings out",
     "engine/journal/postgres.py": "connects to a database by a URL that holds a password",

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,9 @@ from engine.venues.polymarket import PolymarketKey
 ROOT = Path(__file__).parent.parent.parent
 WALLET = "0x" + "11" * 32
 """A private key that everybody knows."""
+
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "compat.md").read_text("utf-8"), re.DOTALL)
+"""The examples."""
 
 QUICK = Retry(cancels=2, reads=2, listings=2, sweeps=1, first_wait_s=0.01, longest_wait_s=0.02, longest_outage_s=0.3)
 
@@ -603,3 +607,25 @@ def test_a_refused_key_is_told_from_a_blocked_place(fault, kind, status):
             with pytest.raises(kind) as caught:
                 act()
             assert status == caught.value.status
+
+
+# --- the document
+
+
+def test_the_examples_run(capsys):
+    """Each block of docs/compat.md does what it says, with the address of a simulator and its keys put in."""
+    opinion, clob_venue = simulated(orders=4, quota=None), simulated_polymarket(epoch_s=time.time())
+    clob_venue.add_account("bob", orders=6, private_key=WALLET)
+    market = next(iter(clob_venue.ledger.orders.values())).market
+    first, second = BLOCKS
+    with served(opinion) as base_url:
+        source = first.replace("https://openapi.opinion.trade", base_url).replace("user-api-key", key_of(opinion))
+        exec(compile(source, "compat.md", "exec"), {})
+    with served(clob_venue) as base_url:
+        source = second.replace("https://clob.polymarket.com", base_url)
+        exec(compile(source.replace("0xprivate-key", WALLET).replace("0xcondition-id", market), "compat.md", "exec"), {})
+
+    told = capsys.readouterr().out.splitlines()
+    assert ["2 of 2 cancelled, 0 not", "0 orders are open"] == [told[0], told[-1]]
+    assert 2 == len(opinion.ledger.open_ids())
+    assert set() == clob_venue.ledger.open_ids("bob")

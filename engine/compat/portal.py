@@ -4,7 +4,9 @@
 2. Any number of threads may call at once, whether or not a loop runs in them; they share the engine, and so its limits.
 3. A cancel that is cut short (Ctrl-C, `close()` in another thread) is stopped and waited for, not abandoned: a note on the error
    says what it had done.
-4. A process that was forked off has no such thread, and gets an engine of its own. What it has inherited is not touched: the
+4. Where no thread can begin any more, as while the interpreter ends, a call gets an engine for itself, on the caller's own thread:
+   who cancels everything at exit is not left alone.
+5. A process that was forked off has no such thread, and gets an engine of its own. What it has inherited is not touched: the
    sockets behind it are its parent's.
 """
 
@@ -52,6 +54,11 @@ class _Loop(asyncio.SelectorEventLoop):
             return await super().getaddrinfo(*args, **options)
         except RuntimeError:
             return socket.getaddrinfo(*args, **options)
+
+    async def shutdown_default_executor(self, *args: Any, **options: Any) -> None:
+        """See `asyncio.loop.shutdown_default_executor`, which needs a thread for it."""
+        with suppress(RuntimeError):
+            await super().shutdown_default_executor(*args, **options)
 
 
 @dataclass(slots=True, eq=False)
@@ -110,7 +117,10 @@ class Portal:
             ClosedError: the client was closed before.
             Exception: whatever the work raises.
         """
-        running, progress = self._at_work(), Progress()
+        progress = Progress()
+        running = self._at_work()
+        if running is None:
+            return self._alone(lambda engine: work(engine, progress))
         future = self._handed_over(running, lambda: running.cancel(work, progress))
         try:
             return future.result()
@@ -130,6 +140,8 @@ class Portal:
             Exception: whatever the work raises.
         """
         running = self._at_work()
+        if running is None:
+            return self._alone(work)
         future = self._handed_over(running, lambda: work(running.engine))
         try:
             return future.result()
@@ -148,6 +160,10 @@ class Portal:
     def leave(self) -> threading.Thread | None:
         """The same without waiting, from any thread, be it the loop's own; gives the thread that is about to end."""
         self._is_closed = True
+        return self.end()
+
+    def end(self) -> threading.Thread | None:
+        """Let the thread end, if there is one; gives it."""
         started = self._started
         if started is None or self._process != os.getpid():
             return None
@@ -161,8 +177,17 @@ class Portal:
         except RuntimeError as error:
             raise ClosedError("the client was closed") from error
 
-    def _at_work(self) -> _Running:
-        """The thread, started if need be.
+    def _alone(self, work: Callable[[CancelEngine], Awaitable[T]]) -> T:
+        """Do this on the caller's own thread, with an engine for it alone."""
+
+        async def whole() -> T:
+            async with self._open_engine() as engine:
+                return await work(engine)
+
+        return anyio.run(whole, backend_options={"loop_factory": _Loop})
+
+    def _at_work(self) -> _Running | None:
+        """The thread, started if need be; None where none can begin any more.
 
         Raises:
             ClosedError: the client was closed before.
@@ -171,6 +196,8 @@ class Portal:
         with self._lock:
             if self._is_closed:
                 raise ClosedError("the client was closed")
+            if _has_ended.is_set():
+                return None
             if self._started is not None and self._process != os.getpid():
                 _INHERITED.append(self._started)
                 self._started = None
@@ -181,10 +208,10 @@ class Portal:
                 _OPEN.add(self)
                 try:
                     self._thread.start()
-                except BaseException:  # such as at the interpreter's end: nothing would ever come of the future
+                except RuntimeError:
                     _OPEN.discard(self)
                     self._started = None
-                    raise
+                    return None
             started = self._started
         return started.result()
 
@@ -215,6 +242,9 @@ class Portal:
 _OPEN: set[Portal] = set()
 """Those whose thread has begun and has not ended."""
 
+_has_ended = threading.Event()
+"""Set once the interpreter ends: a thread that began afterwards would be torn off."""
+
 _INHERITED: list[Future[_Running]] = []
 """The engines of a parent process. To collect them would take the parent's sockets out of its loop's hands."""
 
@@ -241,6 +271,7 @@ def _tell(error: BaseException, future: Future[CancelSummary]) -> None:
 @atexit.register
 def _close_all() -> None:
     """End every thread in order: one that is torn off at the interpreter's end leaves connections and warnings behind."""
-    for thread in [portal.leave() for portal in list(_OPEN)]:
+    _has_ended.set()
+    for thread in [portal.end() for portal in list(_OPEN)]:
         if thread is not None:
             thread.join(STOP_PATIENCE_S)

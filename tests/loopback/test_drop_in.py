@@ -227,6 +227,13 @@ from engine.compat.opinion import BuilderClient
 client = BuilderClient(sys.argv[1], "builder-key", 56, limits=None)
 print(client.cancel_all_orders_for_user(sys.argv[2])["cancelled"], flush=True)
 """
+AFTER_ITS_END = """
+import atexit, sys
+atexit.register(lambda: print(client.cancel_all_orders_for_user(sys.argv[2])["cancelled"]))  # runs after what was imported later
+from engine.compat.opinion import BuilderClient
+client = BuilderClient(sys.argv[1], "builder-key", 56, limits=None)
+client.get_user_orders(sys.argv[2])
+"""
 ENDINGS = {
     "forgotten": USE,
     "closed": USE + "client.close()",
@@ -241,6 +248,8 @@ ENDINGS = {
     + USE.replace("\n", "\n    ")
     + "\nthreading.Thread(target=work).start()",
     "in a loop": "import asyncio\nasync def main():\n" + USE.replace("\n", "\n    ") + "\nasyncio.run(main())",
+    "first used at exit": USE.replace("print", "import atexit; atexit.register(lambda: print").replace(", flush=True)", "))"),
+    "used after its own end": AFTER_ITS_END,
     "held by a module": USE + "import builtins; builtins.kept = client",
 }
 

@@ -4,7 +4,7 @@
 2. Any number of threads may call at once, whether or not a loop runs in them; they share the engine, and so its limits.
 3. A cancel that is cut short (Ctrl-C, `close()` in another thread) is stopped and waited for, not abandoned: a note on the error
    says what it had done.
-4. Where no thread can begin any more, as while the interpreter ends, a call gets an engine for itself, on the caller's own thread:
+4. Where no thread can begin any more, as while the interpreter ends, a call gets an engine for itself, on the caller's thread:
    who cancels everything at exit is not left alone.
 5. A process that was forked off has no such thread, and gets an engine of its own. What it has inherited is not touched: the
    sockets behind it are its parent's.

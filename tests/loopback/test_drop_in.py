@@ -229,7 +229,7 @@ print(client.cancel_all_orders_for_user(sys.argv[2])["cancelled"], flush=True)
 """
 AFTER_ITS_END = """
 import atexit, sys
-atexit.register(lambda: print(client.cancel_all_orders_for_user(sys.argv[2])["cancelled"]))  # runs after what was imported later
+atexit.register(lambda: print(client.cancel_all_orders_for_user(sys.argv[2])["cancelled"]))  # runs last
 from engine.compat.opinion import BuilderClient
 client = BuilderClient(sys.argv[1], "builder-key", 56, limits=None)
 client.get_user_orders(sys.argv[2])

@@ -438,6 +438,7 @@ class ClobClient(SyncClient):
             )
 
         async def walk(engine: CancelEngine) -> list[dict[str, Any]]:
+            problem = None
             for attempt in range(MOST_WALKS):
                 if attempt:
                     await anyio.sleep(0.2 * attempt)

@@ -74,20 +74,23 @@ def polymarket(**rules):
 
 @pytest.mark.parametrize("method", ["batch", "all"])
 def test_200_cancels_run_side_by_side(method):
-    """200 cancels at a venue that takes 50 ms take a small part of what they would take one after another: under a tenth."""
-    simulator = simulated(orders=200, quota=None, latency_s=0.05)
+    """200 cancels at a venue that takes 50 ms take under a tenth of what they would one after another, at the best of 3."""
+    simulator = simulated(quota=None, latency_s=0.05)
+    took_s = []
     with served(simulator) as base_url, builder(base_url) as client:
         client.get_user_orders(key_of(simulator))  # the connection and the imports are not what is measured
-        began_s = time.monotonic()
-        if method == "batch":
-            answer = client.cancel_orders_batch_for_user(key_of(simulator), list(simulator.ledger.orders))
-        else:
-            answer = client.cancel_all_orders_for_user(key_of(simulator))["results"]
-        took_s = time.monotonic() - began_s
+        while len(took_s) < 3 and min(took_s, default=10.0) >= 1.0:  # others may use the machine as well
+            ids = [simulator.place("alice") for _ in range(200)]
+            began_s = time.monotonic()
+            if method == "batch":
+                answer = client.cancel_orders_batch_for_user(key_of(simulator), ids)
+            else:
+                answer = client.cancel_all_orders_for_user(key_of(simulator))["results"]
+            took_s.append(time.monotonic() - began_s)
+            assert 200 == sum(item["success"] for item in answer)
 
-    assert 200 == sum(item["success"] for item in answer)
     assert set() == simulator.ledger.open_ids()
-    assert 10 < 200 * 0.05 / took_s, f"{took_s:.2f} s"
+    assert 10 < 200 * 0.05 / min(took_s), took_s
 
 
 def test_all_threads_together_keep_one_limit():

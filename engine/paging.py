@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from typing import TypeVar
 
 import anyio
 
@@ -13,6 +14,9 @@ from engine.core.request import Scope
 from engine.core.retry import Again, Retry, after_listing
 from engine.errors import ThrottledError, VenueError, WireError
 from engine.sending import Sender
+from engine.venues.base import HttpAnswer, HttpRequest
+
+T = TypeVar("T")
 
 
 async def walk_open_orders(
@@ -43,14 +47,35 @@ async def walk_open_orders(
 
 
 async def _page(sender: Sender, scope: Scope, cursor: str, *, retry: Retry, roll: Callable[[], float]) -> Page:
-    venue, tries = sender.venue, 0
+    venue = sender.venue
+    return await ask_until_answered(
+        sender,
+        Kind.LIST,
+        lambda wall_s: venue.page_request(sender.account, scope, cursor, wall_s=wall_s),
+        lambda answer, wall_s: venue.read_page(answer, cursor, wall_s=wall_s),
+        retry=retry,
+        roll=roll,
+    )
+
+
+async def ask_until_answered(
+    sender: Sender,
+    kind: Kind,
+    make: Callable[[float], HttpRequest],
+    decode: Callable[[HttpAnswer, float], T],
+    *,
+    retry: Retry,
+    roll: Callable[[], float],
+) -> T:
+    """What `decode` makes of the answer to a request that changes nothing, each try in a turn of its own.
+
+    Raises:
+        VenueError: there is none, and trying again does not help.
+    """
+    tries = 0
     while True:
-        turn = await sender.turn(Kind.LIST)
-        came = await sender.ask(
-            lambda wall_s: venue.page_request(sender.account, scope, cursor, wall_s=wall_s),
-            turn,
-            lambda answer, wall_s: venue.read_page(answer, cursor, wall_s=wall_s),
-        )
+        turn = await sender.turn(kind)
+        came = await sender.ask(make, turn, decode)
         if not isinstance(came, VenueError):
             return came
         tries += not isinstance(came, ThrottledError)

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import anyio
 
@@ -20,23 +20,26 @@ from engine.core.cause import Cause
 from engine.core.order import OpenOrder
 from engine.core.outcome import OrderResult, Word
 from engine.core.plan import AccountPlan, Plan
+from engine.core.quota import Kind
 from engine.core.report import RunReport
 from engine.core.request import Account, Belongs, Scope, checked_id, checked_seconds
 from engine.core.retry import Retry
 from engine.core.summary import CancelSummary
-from engine.errors import JournalError, TransportError, VenueError
+from engine.errors import ConfigError, JournalError, TransportError, VenueError
 from engine.events import Hook
 from engine.journal.entries import END, NO_ACCOUNT, Entry
 from engine.journal.journal import Journal
 from engine.log import new_log, ready_log
-from engine.paging import walk_open_orders
+from engine.paging import ask_until_answered, walk_open_orders
 from engine.planning import plan_account
 from engine.preparing import Desk, Rank, Where, Wish
 from engine.progress import Call, Progress
 from engine.resolving import read_until_known
 from engine.resuming import checked_again, resumed
 from engine.streaming import ResultStream
-from engine.venues.base import Transport, Venue
+from engine.venues.base import HttpAnswer, HttpRequest, Transport, Venue
+
+T = TypeVar("T")
 
 EVERYTHING = Scope()
 
@@ -428,6 +431,40 @@ class CancelEngine:
                 raise VenueError(f"order {order_id}: {came.text}", code=came.code)
             return came.order
         raise TransportError(f"order {order_id} was not read within {bound_s:g} s", sent=True, code="deadline")
+
+    async def read(
+        self,
+        account: Account,
+        kind: Kind,
+        make: Callable[[float], HttpRequest],
+        decode: Callable[[HttpAnswer, float], T],
+        *,
+        deadline_s: float | None = None,
+    ) -> T:
+        """What `decode` makes of the answer to a request of the caller's own, sent in the account's turn and within its limits.
+
+        For what the other calls do not give, such as a page as the venue wrote it. Tried again where that may help, so it must
+        change nothing.
+
+        Args:
+            account: Whose request.
+            kind: What it counts as against the limits; no cancel.
+            make: Makes it at this Unix time, anew for every try.
+            decode: Makes sense of its answer, which came at this Unix time, or raises a `VenueError`.
+            deadline_s: Come back by then.
+
+        Raises:
+            ConfigError: the request cannot be used; nothing was sent.
+            VenueError: the venue gave no usable answer, or none within the deadline.
+        """
+        self._desk.checked([account])
+        if kind.is_cancel:
+            raise ConfigError(f"a {kind.value} is not a request that only reads")
+        bound_s = checked_seconds("deadline_s", deadline_s)
+        with anyio.move_on_after(bound_s):
+            sender = self._desk.sender(account, new_log(), is_bounded=bound_s is not None)
+            return await ask_until_answered(sender, kind, make, decode, retry=self._desk.retry, roll=self._desk.roll)
+        raise TransportError(f"account {account.name!r}: no answer within {bound_s:g} s", sent=True, code="deadline")
 
     # --- how
 

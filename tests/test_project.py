@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 
 HEAVY = (
     "aiohttp", "anyio", "asyncio", "click", "eth_account", "jinja2", "keyring", "matplotlib", "opentelemetry",
-    "prometheus_client", "psycopg", "pydantic", "rich", "sqlite3", "structlog", "engine.cli", "engine.config", "engine.drill",
-    "engine.run", "engine.simulator",
+    "prometheus_client", "psycopg", "pydantic", "rich", "sqlite3", "structlog", "engine.cli", "engine.compat", "engine.config",
+    "engine.drill", "engine.run", "engine.simulator",
 )  # fmt: skip
 """What takes long to import, of others and of our own."""
 

@@ -33,6 +33,7 @@ KEYWORDS = {
 REVEALS = {
     "engine/cli/accounts_file.py": "writes an accounts file for its owner alone",
     "engine/cli/journals.py": "opens a database whose address a setting holds",
+    "engine/compat/polymarket.py": "hands out derived credentials as text, as the official client does",
     "engine/config/accounts.py": "reads accounts files",
     "engine/config/files.py": "parses what it has read",
     "engine/config/secrets.py": "follows references, and knows a blank secret",

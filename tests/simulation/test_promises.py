@@ -1,5 +1,6 @@
 """The promises of the README, each with a test that fails when it is broken; whole runs under the virtual clock."""
 
+import json
 from contextlib import aclosing
 
 import anyio
@@ -14,6 +15,7 @@ from engine import (
     CancelEngine,
     ConfigError,
     CredentialError,
+    Kind,
     Limits,
     Outcome,
     Progress,
@@ -28,7 +30,7 @@ from engine import (
 from engine.simulator import Drift, FaultPlan, FaultRule, MemoryTransport, OpinionRules, OpinionSimulator
 from engine.simulator.opinion import FAULTS
 from engine.venues.base import HttpAnswer
-from engine.venues.opinion import Opinion, OpinionKey
+from engine.venues.opinion import Opinion, OpinionKey, wire
 
 pytestmark = pytest.mark.anyio
 
@@ -752,6 +754,76 @@ async def test_get_order_keeps_its_deadline():
     async with engine_for(simulator) as engine:
         with pytest.raises(TransportError, match="was not read within 1 s"):
             await engine.get_order(account_of(simulator), *simulator.ledger.open_ids(), deadline_s=1)
+
+
+def page_of(account):
+    """A request of the caller's own: the first page of a listing, three rows long."""
+    key = account.credentials.api_key
+    return lambda _wall_s: wire.page_request(BASE_URL, key, page="1", market=None, statuses="", rows=3)
+
+
+def body_of(answer, _wall_s):
+    """What the answer says, if it is a good one."""
+    if answer.status != 200:
+        raise TransportError("no good answer", sent=True, code=f"http_{answer.status}", status=answer.status)
+    return json.loads(answer.body)
+
+
+async def test_read_gives_what_the_venue_wrote_within_the_limits():
+    """A request of the caller's own takes its turn like any other, and its answer comes as the caller reads it."""
+    simulator = simulated(orders=5, quota=2)
+    alice = account_of(simulator)
+    async with engine_for(simulator, limits=Limits(per_account=(Window(2, 1.0),))) as engine:
+        for _ in range(5):
+            body = await engine.read(alice, Kind.LIST, page_of(alice), body_of)
+
+    assert (5, 3) == (body["result"]["total"], len(body["result"]["list"]))
+    assert 0 == simulator.ledger.refused_for_pace()
+    assert 2 == simulator.ledger.most_in_window("alice", 1.0)
+
+
+async def test_read_tries_again_and_raises_what_is_final():
+    """A server that fails for a moment is asked again; one that fails for good, and a refused key, are raised."""
+    for rule, expected in (
+        (fault("http_500", times=2), None),
+        (fault("http_500"), TransportError),
+        (fault("hang"), TransportError),
+        (fault("key_dead_401"), CredentialError),
+    ):
+        simulator = simulated(orders=1, faults=[rule])
+        alice = account_of(simulator)
+        decode = (
+            body_of if expected is not CredentialError else lambda answer, wall_s: Opinion().read_page(answer, "1", wall_s=wall_s)
+        )
+        async with engine_for(simulator) as engine:
+            if expected is None:
+                assert 1 == (await engine.read(alice, Kind.LIST, page_of(alice), decode))["result"]["total"]
+                continue
+            with pytest.raises(expected):
+                await engine.read(alice, Kind.LIST, page_of(alice), decode, deadline_s=60)
+
+
+async def test_read_keeps_its_deadline():
+    """A read that hangs past its deadline raises, naming the bound."""
+    simulator = simulated(orders=1, faults=[fault("hang")])
+    alice, began_s = account_of(simulator), anyio.current_time()
+    async with engine_for(simulator) as engine:
+        with pytest.raises(TransportError, match="no answer within 1 s"):
+            await engine.read(alice, Kind.LIST, page_of(alice), body_of, deadline_s=1)
+
+    assert 1.0 == pytest.approx(anyio.current_time() - began_s, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind.is_cancel])
+async def test_read_cancels_nothing(kind):
+    """What counts as a cancel is no reading: it would leave unrecorded, and might be sent again."""
+    simulator = simulated(orders=1)
+    alice = account_of(simulator)
+    async with engine_for(simulator) as engine:
+        with pytest.raises(ConfigError):
+            await engine.read(alice, kind, page_of(alice), body_of)
+
+    assert [] == simulator.ledger.requests
 
 
 # --- plan

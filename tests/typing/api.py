@@ -1,7 +1,7 @@
 """The public API as a user types it: checked by mypy, never run."""
 
 from collections.abc import Sequence
-from typing import assert_type
+from typing import Any, assert_type
 
 from prometheus_client import CollectorRegistry
 
@@ -21,6 +21,9 @@ from engine import (
     Side,
     Tactic,
 )
+from engine.compat.opinion import BuilderClient, Client, OrderSide
+from engine.compat.polymarket import ApiCreds, ClobClient, OrderPayload
+from engine.compat.shapes import DictAnswer, ListAnswer
 from engine.events import FateSettled, RunEnded, several
 from engine.metrics import Metrics
 from engine.tracing import Traces
@@ -82,3 +85,23 @@ def hear(event: Event) -> None:
 def every_hook() -> None:
     CancelEngine(Opinion(), on_event=hear)
     CancelEngine(Opinion(), on_event=several(Metrics(CollectorRegistry()), Traces(), hear, print))
+
+
+def the_drop_in_clients() -> None:
+    with BuilderClient("https://openapi.opinion.trade", "builder-key", 56, limits=BUILDER, deadline_s=30) as builder:
+        assert_type(builder, BuilderClient)
+        every = builder.cancel_all_orders_for_user("user-api-key", market_id=123, side=OrderSide.BUY)
+        assert_type(every, DictAnswer)
+        assert_type(every.summary, CancelSummary)
+        assert_type(every["cancelled"], Any)
+        assert_type(builder.cancel_orders_batch_for_user("user-api-key", ["id-1"]), ListAnswer)
+        page = builder.get_user_orders("user-api-key", status="1", limit=20, page=1)
+        assert_type(page.errno, int | None)
+        builder.place_order_for_user("user-api-key")  # type: ignore[attr-defined]
+    user = Client("https://openapi.opinion.trade", "user-api-key", 56, private_key="0x1", multi_sig_addr="0x2")
+    assert_type(user.cancel_order("id-1").errmsg, str | None)
+    client = ClobClient("https://clob.polymarket.com", 137, "0xkey", ApiCreds("key", "secret", "passphrase"))
+    assert_type(client.cancel("0x1"), DictAnswer)
+    assert_type(client.cancel_order(OrderPayload(orderID="0x1")), DictAnswer)
+    assert_type(client.get_open_orders(only_first_page=True), list[dict[str, Any]])
+    assert_type(client.create_or_derive_api_key(), ApiCreds)

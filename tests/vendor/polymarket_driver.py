@@ -13,8 +13,10 @@ from polymarket import SecureClient
 from polymarket.environments import PRODUCTION, _create_environment
 from py_clob_client.client import ClobClient as FirstClient
 from py_clob_client.clob_types import ApiCreds as FirstCreds
+from py_clob_client.clob_types import OpenOrderParams as FirstParams
 from py_clob_client_v2.client import ClobClient as SecondClient
 from py_clob_client_v2.clob_types import ApiCreds as SecondCreds
+from py_clob_client_v2.clob_types import OpenOrderParams as SecondParams
 from py_clob_client_v2.clob_types import OrderMarketCancelParams, OrderPayload
 
 POLYGON = 137
@@ -70,6 +72,8 @@ CALLS = {
         "all": lambda c: c.cancel_all(),
         "market": lambda c, market, asset: c.cancel_market_orders(market=market or "", asset_id=asset or ""),
         "list": lambda c: [row["id"] for row in c.get_orders()],
+        "rows": lambda c, order_id, market, asset: c.get_orders(FirstParams(id=order_id, market=market, asset_id=asset)),
+        "row": lambda c, order_id: c.get_order(order_id),
         "read": lambda c, order_id: c.get_order(order_id)["status"],
         "beat": lambda c, beat: c.post_heartbeat(beat)["heartbeat_id"],
         "time": lambda c: c.get_server_time(),
@@ -81,7 +85,10 @@ CALLS = {
         "all": lambda c: c.cancel_all(),
         "market": lambda c, market, asset: c.cancel_market_orders(OrderMarketCancelParams(market=market, asset_id=asset)),
         "list": lambda c: [row["id"] for row in c.get_open_orders()],
+        "rows": lambda c, order_id, market, asset: c.get_open_orders(SecondParams(id=order_id, market=market, asset_id=asset)),
+        "row": lambda c, order_id: c.get_order(order_id),
         "read": lambda c, order_id: c.get_order(order_id)["status"],
+        "first page": lambda c: c.get_open_orders(only_first_page=True),
         "beat": lambda c, beat: c.post_heartbeat(beat)["heartbeat_id"],
         "time": lambda c: c.get_server_time(),
     },

@@ -195,7 +195,8 @@ class Opinion:
     def page_request(self, account: Account, scope: Scope, cursor: str, *, wall_s: float) -> HttpRequest:
         """The request for one page of the open orders, narrowed by market."""
         market = None if self._include_group or scope.market is None else str(scope.market)
-        return wire.page_request(self.base_url, self._key(account), page=cursor, market=market, statuses=self._open_statuses)
+        statuses = ",".join(map(str, self._open_statuses))
+        return wire.page_request(self.base_url, self._key(account), page=cursor, market=market, statuses=statuses)
 
     def read_page(self, answer: HttpAnswer, cursor: str, *, wall_s: float) -> Page:
         """That page, or a `VenueError`."""

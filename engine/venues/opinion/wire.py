@@ -119,12 +119,19 @@ def cancel_request(base_url: str, api_key: Secret, order_id: str) -> HttpRequest
     )
 
 
-def page_request(base_url: str, api_key: Secret, *, page: str, market: str | None, statuses: tuple[int, ...]) -> HttpRequest:
-    """`GET /openapi/order`, parameters in the order of the official client. Source: the same file, lines 1277-1608."""
-    query = {"page": page, "limit": str(PAGE_SIZE)}
+def page_request(
+    base_url: str, api_key: Secret, *, page: str, market: str | None, statuses: str, rows: int = PAGE_SIZE
+) -> HttpRequest:
+    """`GET /openapi/order`, parameters in the order of the official client; `statuses` is a comma list, blank for every one.
+
+    Source: the same file, lines 1277-1608.
+    """
+    query = {"page": page, "limit": str(rows)}
     if market is not None:
         query["marketId"] = market
-    query |= {"chainId": CHAIN_ID, "status": ",".join(map(str, statuses))}
+    query["chainId"] = CHAIN_ID
+    if statuses:
+        query["status"] = statuses
     return HttpRequest(
         method="GET",
         url=f"{base_url}/openapi/order?{urlencode(query)}",

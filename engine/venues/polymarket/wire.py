@@ -206,10 +206,20 @@ def cancel_market_request(
 
 
 def page_request(
-    base_url: str, key: PolymarketKey, *, market: str | None, asset: str | None, cursor: str, wall_s: float
+    base_url: str,
+    key: PolymarketKey,
+    *,
+    market: str | None,
+    asset: str | None,
+    cursor: str,
+    wall_s: float,
+    order_id: str | None = None,
 ) -> HttpRequest:
-    """`GET /data/orders`. The first page is asked for without a cursor, as the newest official client does."""
-    given = {"market": market, "asset_id": asset, "next_cursor": None if cursor == FIRST_PAGE else cursor}
+    """`GET /data/orders`. The first page is asked for without a cursor, as the newest official client does.
+
+    With an id, the one row is that order, whatever its status.
+    """
+    given = {"market": market, "asset_id": asset, "id": order_id, "next_cursor": None if cursor == FIRST_PAGE else cursor}
     query = urlencode({name: value for name, value in given.items() if value is not None})
     return _signed(base_url, key, "GET", "/data/orders", wall_s=wall_s, query=query)
 

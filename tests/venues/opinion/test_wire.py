@@ -449,6 +449,21 @@ def test_the_requests_are_the_documented_ones():
     assert "https://openapi.opinion.trade/openapi/order/a%2Fb%20c%3Fd" == read.url
 
 
+@pytest.mark.parametrize(
+    ("market", "statuses", "rows", "query"),
+    [
+        (None, "", 10, "page=3&limit=10&chainId=56"),
+        (None, "1", 50, "page=3&limit=50&chainId=56&status=1"),
+        ("7", "2,3", 1, "page=3&limit=1&marketId=7&chainId=56&status=2%2C3"),
+    ],
+)
+def test_a_page_can_be_of_any_statuses_and_rows(market, statuses, rows, query):
+    """What is not asked for is left out, as the official client leaves it out."""
+    url = wire.page_request("https://venue", OpinionKey("k").api_key, page="3", market=market, statuses=statuses, rows=rows).url
+
+    assert f"https://venue/openapi/order?{query}" == url
+
+
 @pytest.mark.parametrize("order_id", [".", "..", "...", "%2e%2e", "a/../b", "?x=1", "#"])
 def test_an_order_id_cannot_leave_its_place_in_the_path(order_id):
     """Whatever an id holds, the read asks for one segment below /order/."""

@@ -158,6 +158,13 @@ def test_a_listing_is_narrowed_and_the_query_is_not_signed(scope, cursor, query)
     assert vector("get_open_orders")["signature"] == request.revealed_headers()["POLY_SIGNATURE"]
 
 
+def test_a_listing_can_be_of_one_order():
+    """An id in the query asks for that order, whatever its status; it is not signed either."""
+    url = wire.page_request(BASE, ALICE.credentials, market=None, asset=None, order_id=A, cursor="MA==", wall_s=WALL_S).url
+
+    assert f"{BASE}/data/orders?id={A}" == url
+
+
 def test_each_request_is_signed_for_its_own_second():
     """The time of a request is the one that it was made at, in whole seconds, and its signature covers it."""
     venue = Polymarket()

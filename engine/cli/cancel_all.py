@@ -8,17 +8,18 @@ from pathlib import Path
 import anyio
 import click
 
-from engine.cli.accounts import Wanted, account_options, in_words, scope_options
+from engine.cli.accounts import Wanted, account_options, scope_options
 from engine.cli.guard import Guard, confirm, guard_options, say_excesses
 from engine.cli.journals import Recording, recording_options
 from engine.cli.output import AT_RISK, CLEAN, can_ask, clean, stdout_console
 from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import check_plan, print_document, print_verdict, run, tell_run
 from engine.cli.tables import print_plan
-from engine.cli.verdicts import say_plan
 from engine.core.plan import Plan
 from engine.core.priority import PRIORITIES
 from engine.core.request import Scope, checked_seconds
+from engine.core.verdicts import say_plan
+from engine.core.words import in_words
 from engine.errors import ConfigError
 from engine.run import CancelEngine
 

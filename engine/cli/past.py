@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.cli.accounts import in_words
 from engine.cli.journals import Place, resume_line
 from engine.cli.output import clean, counted
-from engine.cli.verdicts import say_counts
 from engine.core.request import Scope
+from engine.core.verdicts import say_counts
+from engine.core.words import in_words
 from engine.errors import ConfigError
 from engine.journal.bodies import scope_of
 from engine.journal.entries import STOPPED

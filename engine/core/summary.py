@@ -141,6 +141,11 @@ class CancelSummary:
         """Whether nothing is at risk and every listing is complete: exit code 0."""
         return self.at_risk == 0 and self.listing_complete
 
+    @property
+    def is_fine(self) -> bool:
+        """Whether nobody has to look at the account."""
+        return self.is_clean and self.fault is None and self.verified is not False and not self.is_uncounted
+
     def to_dict(self) -> dict[str, Any]:
         """The documented Opinion result (`total_orders`, `cancelled`, `failed`, `results`), with our own keys beside it."""
         return {

@@ -11,13 +11,13 @@ from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunRepo
 from engine.cli import _explain
 from engine.cli.comparison import Rate, compare, joined
 from engine.cli.output import clean
-from engine.cli.tables import STOPPED, print_orders, print_plan, print_report
-from engine.cli.verdicts import say_ids, say_plan, say_run
+from engine.cli.tables import print_orders, print_plan, print_report
 from engine.core.plain import plain
 from engine.core.plan import AccountPlan, Tactic
 from engine.core.quota import Kind
 from engine.core.request import Belongs
 from engine.core.summary import Fault
+from engine.core.verdicts import STOPPED, say_ids, say_plan, say_run
 from engine.simulator import Ledger, OpinionSimulator, RequestRecord
 
 

@@ -18,7 +18,7 @@ from engine.cli.tables import print_plan
 from engine.core.plan import Plan
 from engine.core.priority import PRIORITIES
 from engine.core.request import Scope, checked_seconds
-from engine.core.verdicts import say_plan
+from engine.core.verdicts import say_plan, say_report
 from engine.core.words import in_words
 from engine.errors import ConfigError
 from engine.run import CancelEngine
@@ -100,7 +100,7 @@ def cancel_all(  # one for each option
             journal=journal,
             advice=recording.advice,
         )
-        kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
+        kept = CLEAN if files is None else files.tell(report, say_report(report, scope))  # before anything else can go wrong
         kept = max(kept, recording.tell(report, journal))
     return max(kept, tell_run(report, scope, as_json=wanted.as_json))
 

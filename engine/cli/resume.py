@@ -14,6 +14,7 @@ from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import run as run_call
 from engine.cli.running import tell_run
 from engine.core.cause import Cause
+from engine.core.verdicts import say_report
 from engine.journal.journal import FINISHED
 
 
@@ -68,7 +69,9 @@ def resume(
             journal=journal,
             advice=recording.advice,
         )
-        kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
+        kept = (
+            CLEAN if files is None else files.tell(report, say_report(report, scope_in(line.header)))
+        )  # before anything else can go wrong
         if line.state != FINISHED:
             kept = max(kept, recording.tell(report, journal))
     return max(kept, tell_run(report, scope_in(line.header), as_json=wanted.as_json))

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.core.outcome import OrderResult, Outcome, rounded
+from engine.core.plan import Expected
 from engine.core.request import Belongs, counted_by
 
 
@@ -86,6 +87,7 @@ class CancelSummary:
         wire_s: Seconds that its requests were on their way, each counted on its own, so that they may add up to more than passed.
         elapsed_s: Seconds from the call to this summary.
         unrecorded: Why the journal does not hold all of this, or None: it does, or none was asked for.
+        expected: What this takes by the limits alone; None while its part is not over, or where it never began.
     """
 
     account: str
@@ -105,6 +107,7 @@ class CancelSummary:
     wire_s: float = 0.0
     elapsed_s: float = 0.0
     unrecorded: str | None = None
+    expected: Expected | None = None
     _counted: Mapping[Outcome, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -173,4 +176,5 @@ class CancelSummary:
             "wire_s": rounded(self.wire_s),
             "elapsed_s": rounded(self.elapsed_s),
             "unrecorded": self.unrecorded,
+            "expected": None if self.expected is None else self.expected.to_dict(),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from engine.core.request import Scope
 
 LONGEST_ID = 20
@@ -22,6 +24,14 @@ def short_id(text: str) -> str:
 def in_seconds(seconds: float) -> str:
     """Seconds for people: with one digit after the point where that says something."""
     return f"{seconds:,.0f} s" if seconds >= 100 or not seconds else f"{max(seconds, 0.1):.1f} s"
+
+
+def in_moment(unix_s: float) -> str:
+    """A moment in UTC, to the second."""
+    try:
+        return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return "no known time"  # of a record that was spoilt
 
 
 def counted(number: int, noun: str) -> str:

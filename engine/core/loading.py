@@ -135,7 +135,6 @@ def _expected(fields: _Fields) -> Expected:
         least_s=fields.of("least_s", _number),
         per_s=fields.maybe("per_s", _number),
         burst=fields.of("burst", _count),
-        at_once=fields.of("at_once", _count),
         shared_per_s=fields.maybe("shared_per_s", _number),
     )
 

@@ -308,10 +308,9 @@ class Expected:
 
     Attributes:
         requests: Requests when nothing goes wrong: listings, cancels and the final proof.
-        least_s: Seconds that its own limits leave no way around, beginning with all its tokens.
+        least_s: Seconds that the limits leave no way around, were it alone, and had it all its tokens.
         per_s: Cancels a second that its own limits let it go on with, or None where they bound nothing.
         burst: Cancels that a full purse of tokens allows at once beside that; 0 where cancels cost none.
-        at_once: Most orders of one cancel by id.
         shared_per_s: Cancels a second of all accounts of its venue together, or None where no limit is shared.
     """
 
@@ -319,7 +318,6 @@ class Expected:
     least_s: float
     per_s: float | None = None
     burst: int = 0
-    at_once: int = 1
     shared_per_s: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -329,7 +327,6 @@ class Expected:
             "least_s": rounded(self.least_s),
             "per_s": rounded(self.per_s),
             "burst": self.burst,
-            "at_once": self.at_once,
             "shared_per_s": rounded(self.shared_per_s),
         }
 
@@ -366,7 +363,6 @@ def expect(
         least_s=max(means.limits.least_time_s(requests), 0.0 if tactic is None else tactic.least_time_s),
         per_s=min(own, default=None),
         burst=0 if means.tier is None else means.tier.burst,
-        at_once=at_once,
         shared_per_s=min((rate * at_once for rate in _rates(means.limits.per_venue, kind)), default=None),
     )
 

@@ -34,7 +34,7 @@ class Pace:
         venue: Its name.
         step_s: Seconds that a bar stands for.
         by_id: Orders a second for each bar, in the order of time: those whose first cancel left then, by id.
-        by_mass: The same for those that left at one moment with more others than a cancel by id can name.
+        by_mass: The same for those that left at one moment with more others than a full purse has tokens for.
         allowed: Cancels a second that the limits allowed the accounts at work then, by a count of their tokens; empty where that
             is not known.
     """
@@ -70,16 +70,16 @@ def _pace(venue: str, summaries: Sequence[CancelSummary], step_s: int, bars: int
     shared = math.inf
     for summary in summaries:
         expected = summary.expected
-        at_once = math.inf if expected is None else max(expected.at_once, 1)
+        most = math.inf if expected is None or not expected.burst else expected.burst
         spent = [0] * bars
         for sent_s, count in Counter(map(_sent_s, summary.results)).items():
             if sent_s == NEVER:
                 continue
             bar = _bar_of(sent_s, step_s, bars)
-            (by_mass if count > at_once else by_id)[bar] += count
+            (by_mass if count > most else by_id)[bar] += count
             spent[bar] += count
         if expected is not None:
-            shared = expected.shared_per_s or shared
+            shared = shared if expected.shared_per_s is None else round(expected.shared_per_s, 3)
             for bar, amount in enumerate(
                 _allowed(expected, spent[: _bar_of(round(summary.elapsed_s, 3), step_s, bars) + 1], step_s)
             ):
@@ -104,7 +104,7 @@ def _bar_of(at_s: float, step_s: int, bars: int) -> int:
 
 def _allowed(expected: Expected, spent: Iterable[int], step_s: int) -> Iterator[float]:
     """What the limits let one account send, a second, in each bar while it is at work: its rate, and the tokens it has left."""
-    gained, held = (expected.per_s or 0.0) * step_s, float(expected.burst)
+    gained, held = round(expected.per_s or 0.0, 3) * step_s, float(expected.burst)
     for count in spent:
         yield max(0.0, held + gained) / step_s
         held = min(float(expected.burst), held + gained - count) if expected.burst else 0.0
@@ -175,7 +175,7 @@ class Comparison:
         orders: Their orders.
         requests: Requests when nothing goes wrong; None where it is not known for all.
         sent: Requests that were sent.
-        least_s: Seconds that the accounts' own limits leave no way around; None likewise.
+        least_s: Seconds that the limits leave no way around for the longest of them, were it alone; None likewise.
         took_s: Seconds until the last of them was done.
     """
 

@@ -4,6 +4,7 @@ import ast
 import logging
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,27 @@ def test_the_front_door_is_sorted_and_whole():
 
 
 def test_importing_the_engine_is_silent_and_light():
-    """`import engine` warns of nothing, and brings neither command line, simulator, eth-account nor click."""
-    names = "('engine.cli', 'engine.simulator', 'eth_account', 'click', 'matplotlib')"
+    """`import engine` warns of nothing, and brings neither command line, simulator, eth-account, click nor a template engine."""
+    names = "('engine.cli', 'engine.simulator', 'eth_account', 'click', 'jinja2', 'matplotlib')"
     done = run(
         sys.executable, "-W", "error", "-c", f"import engine, sys; print([name for name in {names} if name in sys.modules])"
     )
 
     assert (0, "[]\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_every_file_that_the_engine_reads_is_packed():
+    """What lies beside the code, such as the page of a report, is among the files that an installation gets."""
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
+    patterns = {(package.replace(".", "/"), pattern) for package, patterns in packed.items() for pattern in patterns}
+    beside = [
+        path.relative_to(ROOT) for path in (ROOT / "engine").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+    ]
+
+    assert {"page.css", "page.html", "page.js"} < {path.name for path in beside}
+    assert [] == [
+        path for path in beside if not any(str(path.parent) == folder and path.match(each) for folder, each in patterns)
+    ]
 
 
 def test_the_engine_configures_no_logging():

@@ -37,6 +37,7 @@ class Pace:
         by_mass: The same for those that left at one moment with more others than a full purse has tokens for.
         allowed: Cancels a second that the limits allowed the accounts at work then, by a count of their tokens; empty where that
             is not known.
+        has_tokens: Whether cancels cost tokens there.
     """
 
     venue: str
@@ -44,6 +45,7 @@ class Pace:
     by_id: tuple[float, ...]
     by_mass: tuple[float, ...]
     allowed: tuple[float, ...]
+    has_tokens: bool
 
     @property
     def most(self) -> float:
@@ -90,6 +92,7 @@ def _pace(venue: str, summaries: Sequence[CancelSummary], step_s: int, bars: int
         by_id=tuple(count / step_s for count in by_id),
         by_mass=tuple(count / step_s for count in by_mass),
         allowed=tuple(min(amount, shared) for amount in allowed) if is_known and any(allowed) else (),
+        has_tokens=any(each.expected is not None and each.expected.burst for each in summaries),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from support import account_of, both_venues, engine_for, simulated, simulated_polymarket
 
-from engine import Account, RunReport, Scope, Side, largest
+from engine import Account, CancelSummary, OrderResult, Outcome, RunReport, Scope, Side, largest
 from engine.cli.demo_settings import DEFAULT
 from engine.simulator import FaultPlan, FaultRule, OpinionRules, OpinionSimulator, VirtualClockLoop
 from engine.simulator.opinion import FAULTS
@@ -68,14 +68,14 @@ async def faulty() -> RunReport:
 
 
 async def large() -> RunReport:
-    """A hundred thousand orders of a thousand accounts. The venue's own cancels fail for a third of them until the deadline."""
-    names = [f"maker-{number:04}" for number in range(1_000)]
-    broken = FaultRule(POLYMARKET_FAULTS["http_500"], accounts=tuple(names[::3]), routes=("cancel_all", "cancel_many"))
+    """A hundred thousand orders of a hundred accounts. The venue's own cancels fail for a tenth of them until the deadline."""
+    names = [f"maker-{number:02}" for number in range(100)]
+    broken = FaultRule(POLYMARKET_FAULTS["http_500"], accounts=tuple(names[::10]), routes=("cancel_all", "cancel_many"))
     simulator = simulated_polymarket(seed=SEED, latency_s=0.05, faults=[broken])
     for name in names:
-        simulator.add_account(name, orders=100)
+        simulator.add_account(name, orders=1_000)
     async with engine_for(simulator) as engine:
-        return await engine.mass_cancel([account_of(simulator, name) for name in names], deadline_s=90)
+        return await engine.mass_cancel([account_of(simulator, name) for name in names], deadline_s=15)
 
 
 async def empty() -> RunReport:
@@ -83,3 +83,16 @@ async def empty() -> RunReport:
     simulator = simulated(seed=SEED)
     async with engine_for(simulator) as engine:
         return await engine.mass_cancel([account_of(simulator)], Scope())
+
+
+def hostile() -> RunReport:
+    """A run in which a venue and a caller said what would be a script, a tag or a turned line, were it not text."""
+    words = '</script><script>alert(1)</script><img src=x onerror=alert(2)>" onclick=alert(3) \u202egnorw \ud800 {{ 7 * 7 }}'
+    results = [
+        OrderResult(index=number, account=words, order_id=f"{number}{words}", outcome=outcome, code=words, error=words)
+        for number, outcome in enumerate((Outcome.UNKNOWN, Outcome.FILLED))
+    ]
+    summary = CancelSummary(
+        account=words, venue=words, results=results, listing_complete=False, listing_error=words, fault=words, verified=False
+    )
+    return RunReport(run_id="hostile", accounts={words: summary}, stop=words, reason=words, requested_by=words)

@@ -8,7 +8,7 @@ import pytest
 from mutation.run import DOCUMENT, ROOT, TABLE, main, read_breaks
 
 BREAKS = read_breaks(ROOT / TABLE)
-PROMISED_IN = ("README.md", "CONTRIBUTING.md", "docs/report.md", "docs/journal.md")
+PROMISED_IN = ("README.md", "CONTRIBUTING.md", "docs/report.md", "docs/journal.md", "docs/html-report.md")
 PROMISES = " ".join(" ".join((ROOT / name).read_text("utf-8").split()) for name in PROMISED_IN)
 
 
@@ -36,7 +36,7 @@ def test_a_break_is_no_slip_of_the_pen(tmp_path):
 
 
 def test_a_break_breaks_a_promise():
-    """What it breaks is promised in so many words, in the README, in CONTRIBUTING, in docs/report.md or docs/journal.md."""
+    """What it breaks is promised in so many words, in the README, in CONTRIBUTING or in one of these documents."""
     assert [] == [f"{each.name}: {each.promise}" for each in BREAKS if each.promise not in PROMISES]
 
 

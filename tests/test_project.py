@@ -47,7 +47,9 @@ def test_every_file_that_the_engine_reads_is_packed():
     packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
     patterns = {(package.replace(".", "/"), pattern) for package, patterns in packed.items() for pattern in patterns}
     beside = [
-        path.relative_to(ROOT) for path in (ROOT / "engine").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+        path.relative_to(ROOT)
+        for path in (ROOT / "engine").rglob("*")
+        if path.is_file() and path.suffix not in (".md", ".py", ".pyc")
     ]
 
     assert {"page.css", "page.html", "page.js"} < {path.name for path in beside}

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from engine.core.report import RunReport
 from engine.core.summary import CancelSummary
-from engine.core.troubles import URGENCY
 from engine.core.words import clean, counted
 
 MOST_IDS = 8
@@ -91,11 +90,10 @@ def advice_of(report: RunReport) -> tuple[Advice, ...]:
     found: list[Advice] = []
     named: set[str] = set()
     for trouble in report.troubles:
-        if trouble.kind in URGENCY or trouble.kind == "stop":
-            if trouble.is_over and not trouble.accounts:
-                continue  # it needs nobody, unless accounts were given up in it
-            found.append(_advice(trouble.kind, trouble.text, [report.accounts[name] for name in trouble.accounts], report))
-            named.update(trouble.accounts)
+        if trouble.is_over and not trouble.accounts:
+            continue  # it needs nobody, unless accounts were given up in it
+        found.append(_advice(trouble.kind, trouble.text, [report.accounts[name] for name in trouble.accounts], report))
+        named.update(trouble.accounts)
     by_venue: dict[str, list[CancelSummary]] = {}
     for summary in report.accounts.values():
         if summary.at_risk and summary.account not in named:

@@ -75,7 +75,7 @@ async def large() -> RunReport:
     for name in names:
         simulator.add_account(name, orders=1_000)
     async with engine_for(simulator) as engine:
-        return await engine.mass_cancel([account_of(simulator, name) for name in names], deadline_s=15)
+        return await engine.mass_cancel([account_of(simulator, name) for name in names], deadline_s=3)
 
 
 async def empty() -> RunReport:

@@ -46,6 +46,22 @@ def test_orders_that_no_purse_could_pay_at_once_left_with_a_mass_cancel():
     assert ((300.0,), (0.0,)) == (without.by_id, without.by_mass)
 
 
+def test_an_order_that_was_never_sent_is_in_no_bar():
+    """What never left counts nowhere, beside what did."""
+    (pace,) = paces_of(report_of([(0.5, 1.0), (None, 1.0), (1.5, None)]))
+
+    assert (1.0, 1.0) == pace.by_id
+
+
+def test_what_is_allowed_is_drawn_as_steps():
+    """A line from bar to bar, as far as the bars go."""
+    expected = Expected(requests=1, least_s=0.0, per_s=2.0)
+    (pace,) = paces_of(report_of([(0.5, 1.0), (1.5, 2.0), (2.5, 3.0)], expected=expected, elapsed_s=1.9))
+    race = race_of(pace, time_axis(4))
+
+    assert ((2.0, 2.0, 0.0), "M0 0.0H250.0V0.0H500.0V300.0H750.0") == (pace.allowed, race.allowed)
+
+
 def test_nothing_that_was_sent_has_no_pace():
     """A run that sent no cancel has no chart of them."""
     assert [] == paces_of(report_of([]))

@@ -90,7 +90,7 @@ def fall_of(curve: Sequence[CurvePoint], x: Axis) -> Fall:
     y = height_axis(max(heights))
     line = f"M0 {_up(heights[0], y)}"
     for point, height in zip(curve[1:], heights[1:], strict=True):
-        line += f"H{_num(point.at_s / x.end * WIDTH)}V{_up(height, y)}"
+        line += f"H{_num(max(0.0, point.at_s) / x.end * WIDTH)}V{_up(height, y)}"
     line += f"H{_num(WIDTH)}"
     stays = _num(heights[-1] / y.end * HEIGHT) if curve[-1].orders else None
     return Fall(x=x, y=y, line=line, area=f"{line}V{_num(HEIGHT)}H0Z", stays=stays, is_money=is_money)

@@ -98,7 +98,7 @@ def _pace(venue: str, summaries: Sequence[CancelSummary], step_s: int, bars: int
 
 def _sent_s(result: OrderResult) -> float:
     """When its first request left, as it is written down: a report that was kept gives the same figures."""
-    return NEVER if result.sent_s is None else round(result.sent_s, 3)
+    return NEVER if result.sent_s is None else max(0.0, round(result.sent_s, 3))
 
 
 def _bar_of(at_s: float, step_s: int, bars: int) -> int:

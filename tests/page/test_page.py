@@ -366,3 +366,41 @@ def test_the_example_in_the_document_runs():
     exec(block, names)
 
     assert names["page"].startswith("<!doctype html>")
+
+
+times = st.none() | st.floats(-1e12, 1e12) | st.floats(0, 100)
+amounts = st.none() | st.decimals(0, 10**40, places=0) | st.decimals(0, 1, places=40)
+bounds = st.none() | st.just(0.0) | st.floats(0, 1e12)
+expectations = st.none() | st.builds(
+    Expected,
+    requests=st.integers(0, 10**12),
+    least_s=st.floats(0, 1e12),
+    per_s=bounds,
+    burst=st.integers(0, 10**9),
+    shared_per_s=bounds,
+)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Outcome), times, times, amounts, amounts), max_size=8), expectations, st.floats(0, 1e12)
+)
+def test_any_figures_give_a_page(rows, expected, elapsed_s):
+    """Whatever numbers a report may hold, however large, there is a page, and every line and bar on it can be drawn."""
+    results = [
+        OrderResult(
+            index=index,
+            account="a",
+            order_id=str(index),
+            outcome=outcome,
+            sent_s=sent_s,
+            settled_s=settled_s,
+            order=OpenOrder(order_id=str(index), price=price, size=size),
+        )
+        for index, (outcome, sent_s, settled_s, price, size) in enumerate(rows)
+    ]
+    summary = CancelSummary(account="a", venue="v", results=results, expected=expected, elapsed_s=elapsed_s, waited_s=elapsed_s)
+    page = told(RunReport(run_id="run", accounts={"a": summary}, elapsed_s=elapsed_s))
+    drawn = [value for tag in ("path", "rect") for attrs in page.of(tag) for name, value in attrs.items() if name != "class"]
+
+    assert [] == [value for value in drawn if re.search(r"nan|inf|none", value, re.IGNORECASE)]
+    assert all(float(attrs["width"]) >= 0 and float(attrs["height"]) >= 0 for attrs in page.of("rect"))

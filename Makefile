@@ -8,6 +8,7 @@
 # make kills  kill processes that cancel orders, and see every run resumed to a true end: make kills KILLS=500 SEED=0
 # make docs   write anew what the documents say of commands and settings
 # make wheel  set up the environment in which tests/test_wheel.py builds the wheel
+# make pictures  take the pictures of docs/html-report.md anew, in the Chromium of this machine
 # make bench  print ratios that say how close to the limits the engine comes
 # make audit  ask the network whether a pinned package is known to be vulnerable, or withdrawn; part of no other target
 
@@ -19,7 +20,7 @@ SEEDS := 10000
 KILLS := 100
 TARGETS := $(notdir $(wildcard tests/fuzz/corpus/*))
 
-.PHONY: demo test check docs wheel vendor fuzz soak kills bench audit mutants clean
+.PHONY: demo test check docs wheel vendor fuzz soak kills pictures bench audit mutants clean
 
 demo: .venv/.ready
 	$(BIN)/cancel-engine demo
@@ -57,6 +58,9 @@ soak: .venv/.ready
 # At the first run that breaks a promise, its journals and its log are left in .kills.
 kills: .venv/.ready
 	$(BIN)/python tests/loopback/killing.py --kills $(KILLS) --seed $(SEED) --seconds 7200
+
+pictures: .venv/.ready
+	PYTHONPATH=tests $(BIN)/python tests/browser/pictures.py
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/pace.py

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import anyio
 
 from engine import clock
 from engine.core.order import OpenOrder
-from engine.core.plan import AccountPlan, Means, choose, pays_to_list_first, requests_for
+from engine.core.plan import AccountPlan, Expected, Means, choose, expect, pays_to_list_first, requests_for
 from engine.core.quota import Feedback, Kind
 from engine.core.request import Belongs, Scope
 from engine.core.retry import Retry
@@ -29,6 +30,25 @@ def means_of(venue: Venue, lane: Lane, *, accounts: int = 1) -> Means:
         balance=0.0 if purse is None else purse.balance(clock.now_s()),
         accounts=accounts,
     )
+
+
+def expected_of(
+    venue: Venue,
+    lane: Lane,
+    scope: Scope,
+    *,
+    orders: int,
+    left: int,
+    accounts: int,
+    has_mass: bool,
+    lists: bool,
+    lists_first: bool,
+) -> Expected:
+    """What an account's part takes by the limits alone, had it begun with all its tokens; see `expect`."""
+    means = means_of(venue, lane, accounts=accounts)
+    full = means if means.tier is None else replace(means, balance=float(means.tier.burst))
+    mass_cancels = venue.mass_cancels(scope) if has_mass else ()
+    return expect(mass_cancels, orders, left, full, page_rows=venue.page_rows, lists=lists, lists_first=lists_first)
 
 
 async def plan_account(

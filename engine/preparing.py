@@ -300,7 +300,7 @@ class Desk:
                 roll=self.roll,
                 log=log,
             )
-            return Begun(sender, slots, work, pull)
+            return Begun(sender, slots, work, pull, scope, len(parts))
 
         parts = [
             AccountCall(name, venue, begin, start_s=life.start_s, summary=life.summaries.get(name))

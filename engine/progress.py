@@ -11,15 +11,16 @@ import anyio
 from engine import clock
 from engine.core.cause import Cause
 from engine.core.outcome import OrderResult
-from engine.core.plan import cancel_by_ids
+from engine.core.plan import Expected, cancel_by_ids
 from engine.core.quota import Kind
 from engine.core.report import RunReport
+from engine.core.request import Scope
 from engine.core.slots import Slots, Tally
 from engine.core.summary import CancelSummary, Fault, Outage
 from engine.core.work import Drain
 from engine.errors import ConfigError
 from engine.observing import RunTelling
-from engine.planning import means_of
+from engine.planning import expected_of, means_of
 from engine.recording import RunRecorder
 from engine.rotating import Rota
 from engine.scheduling import Pull
@@ -35,6 +36,22 @@ class Begun:
     slots: Slots
     work: Drain
     pull: Pull
+    scope: Scope
+    beside: int
+
+    def expected(self) -> Expected:
+        """What its part takes by the limits alone, for the orders that were found beside so many accounts."""
+        return expected_of(
+            self.sender.venue,
+            self.sender.lane,
+            self.scope,
+            orders=len(self.slots),
+            left=len(self.work.left),
+            accounts=self.beside,
+            has_mass=self.work.has_mass,
+            lists=self.work.is_listing,
+            lists_first=self.work.has_listed,
+        )
 
 
 class AccountCall:
@@ -186,6 +203,7 @@ class AccountCall:
             wire_s=begun.sender.wire_s,
             elapsed_s=self.elapsed_s,
             unrecorded=begun.sender.record.lost,
+            expected=None if self._end_s is None else begun.expected(),  # worked out once
         )
 
 

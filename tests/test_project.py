@@ -4,6 +4,7 @@ import ast
 import logging
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,22 @@ def test_what_is_imported_late_is_listed_early():
     done = run(sys.executable, "-c", code)
 
     assert (0, "[] False\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_every_file_that_the_engine_reads_is_packed():
+    """What lies beside the code, such as the page of a report, is among the files that an installation gets."""
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
+    patterns = {(package.replace(".", "/"), pattern) for package, patterns in packed.items() for pattern in patterns}
+    beside = [
+        path.relative_to(ROOT)
+        for path in (ROOT / "engine").rglob("*")
+        if path.is_file() and path.suffix not in (".md", ".py", ".pyc")
+    ]
+
+    assert {"page.css", "page.html", "page.js"} < {path.name for path in beside}
+    assert [] == [
+        path for path in beside if not any(str(path.parent) == folder and path.match(each) for folder, each in patterns)
+    ]
 
 
 def test_the_engine_configures_no_logging():

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from engine.cli.logs import LEVELS, listen
-from engine.cli.output import clean, counted, short_id
+from engine.cli.output import clean, counted
 from engine.cli.settings import settings_now, settings_options
 from engine.config import VENUES, Settings, open_venue, read_accounts
 from engine.core.order import Side
@@ -226,19 +226,3 @@ def _with(options: tuple[Callable[[Verb], Verb], ...], verb: Verb) -> Verb:
     for option in reversed(options):
         verb = option(verb)
     return verb
-
-
-def in_words(scope: Scope, noun: str = "order", *, in_full: bool = False) -> str:
-    """The scope as the end of a sentence about orders: `open buy order in market 5 for yes`, without its article.
-
-    Long ids are cut unless asked for `in_full`.
-    """
-
-    def show(text: object) -> str:
-        return str(text) if in_full else short_id(str(text))
-
-    words = ["open", noun] if scope.side is None else ["open", str(scope.side), noun]
-    words += [] if scope.market is None else ["in market", show(scope.market)]
-    words += [] if scope.asset is None else ["for", show(scope.asset)]
-    words += [] if scope.except_ids is None else [f"but the {len(list(scope.except_ids)):,} kept"]
-    return " ".join(words)

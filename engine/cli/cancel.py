@@ -18,6 +18,7 @@ from engine.cli.tables import print_plan
 from engine.core.order import OpenOrder
 from engine.core.plan import AccountPlan, Means, Plan, cancel_by_ids
 from engine.core.request import Account, checked_ids
+from engine.core.verdicts import say_report
 from engine.errors import ConfigError
 from engine.venues.base import Venue
 
@@ -70,7 +71,7 @@ def cancel(
             metering=metering,
             advice=recording.advice,
         )
-        kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
+        kept = CLEAN if files is None else files.tell(report, say_report(report, None))  # before anything else can go wrong
         kept = max(kept, recording.tell(report, journal))
     return max(kept, tell_run(report, None, as_json=wanted.as_json))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import click
 
-from engine.cli.accounts import Wanted, account_options, in_words, scope_options
+from engine.cli.accounts import Wanted, account_options, scope_options
 from engine.cli.guard import Guard, confirm, guard_options, say_excesses
 from engine.cli.journals import Recording, recording_options
 from engine.cli.metering import Metering, metrics_options
@@ -17,10 +17,11 @@ from engine.cli.report_files import ReportFiles, report_option
 from engine.cli.running import check_plan, print_document, print_verdict, run, tell_run
 from engine.cli.settings import Configured
 from engine.cli.tables import print_plan
-from engine.cli.verdicts import say_plan
 from engine.core.plan import Plan
 from engine.core.priority import PRIORITIES
 from engine.core.request import Scope, checked_seconds
+from engine.core.verdicts import say_plan, say_report
+from engine.core.words import in_words
 from engine.errors import ConfigError
 from engine.run import CancelEngine
 
@@ -104,7 +105,7 @@ def cancel_all(  # one for each option
             metering=metering,
             advice=recording.advice,
         )
-        kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
+        kept = CLEAN if files is None else files.tell(report, say_report(report, scope))  # before anything else can go wrong
         kept = max(kept, recording.tell(report, journal))
     return max(kept, tell_run(report, scope, as_json=wanted.as_json))
 

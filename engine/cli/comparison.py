@@ -13,8 +13,8 @@ from rich.text import Text
 
 from engine.cli.output import clean, counted
 from engine.cli.tables import BAD, DIM, GOOD, new_table, print_titled
-from engine.cli.verdicts import WORDS
 from engine.core.report import RunReport
+from engine.core.verdicts import WORDS
 from engine.simulator import BookState, Ledger, RequestRecord, is_lie
 
 UNSEEN = "not listed"

@@ -22,11 +22,11 @@ from engine.cli.running import print_verdict
 from engine.cli.signals import stopping
 from engine.cli.simulation import SCENES, Simulator, keys_of
 from engine.cli.tables import new_table, print_report, print_titled
-from engine.cli.verdicts import say_run
 from engine.config import VENUES, open_venue
 from engine.core.report import RunReport
 from engine.core.request import Account, Scope
 from engine.core.summary import CancelSummary
+from engine.core.verdicts import say_run
 from engine.progress import Progress
 from engine.run import CancelEngine
 from engine.simulator import FaultPlan, FaultRule, serve

@@ -23,8 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.cli.output import clean, counted, is_screen, stderr_console
-from engine.cli.tables import BAD, DIM, GOOD, STOPPED, new_table
+from engine.cli.tables import BAD, DIM, GOOD, new_table
 from engine.core.slots import Tally
+from engine.core.verdicts import STOPPED
 from engine.progress import Concern, Progress
 
 LINE_EVERY_S = 1.0

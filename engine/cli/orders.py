@@ -8,16 +8,17 @@ from typing import Any
 import anyio
 import click
 
-from engine.cli.accounts import Wanted, account_options, in_words, scope_options
+from engine.cli.accounts import Wanted, account_options, scope_options
 from engine.cli.output import AT_RISK, CLEAN, counted, stdout_console
 from engine.cli.running import print_document, print_verdict
 from engine.cli.settings import Configured
 from engine.cli.signals import stopping
 from engine.cli.story import story_options
 from engine.cli.tables import print_orders
-from engine.cli.verdicts import say_unlisted
 from engine.core.order import OpenOrder
 from engine.core.request import Account, Belongs, Scope
+from engine.core.verdicts import say_unlisted
+from engine.core.words import in_words
 from engine.errors import VenueError
 from engine.run import CancelEngine
 

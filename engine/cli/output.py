@@ -14,13 +14,29 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.core.plain import plain
+from engine.core.words import clean, counted, in_seconds, short_id
+
+__all__ = [
+    "AT_RISK",
+    "CLEAN",
+    "UNUSABLE",
+    "can_ask",
+    "clean",
+    "counted",
+    "in_seconds",
+    "is_screen",
+    "print_json",
+    "print_sentence",
+    "remark",
+    "short_id",
+    "stderr_console",
+    "stdout_console",
+    "the_one",
+]
 
 CLEAN = 0
 AT_RISK = 1
 UNUSABLE = 2
-
-LONGEST_ID = 20
-"""Longest id of a market or an asset that is shown whole: Opinion's are numbers, Polymarket's have 66 and 78 characters."""
 
 
 class _Console(Console):
@@ -50,27 +66,6 @@ def can_ask() -> bool:
 def is_screen(console: Console) -> bool:
     """Whether somebody looks at a terminal that can redraw itself; forced colours in a file do not make it one."""
     return console.file.isatty() and not console.is_dumb_terminal
-
-
-def clean(words: str, *, longest: int | None = None) -> str:
-    """The words on one line, without anything that could steer a terminal, cut if they are longer."""
-    line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(words.split()))
-    return line if longest is None or len(line) <= longest else f"{line[: longest - 1]}…"
-
-
-def short_id(text: str) -> str:
-    """An id of a market or an asset, cut in the middle where it is too long for a table or a sentence."""
-    return text if len(text) <= LONGEST_ID else f"{text[:6]}…{text[-4:]}"
-
-
-def in_seconds(seconds: float) -> str:
-    """Seconds for people: with one digit after the point where that says something."""
-    return f"{seconds:,.0f} s" if seconds >= 100 or not seconds else f"{max(seconds, 0.1):.1f} s"
-
-
-def counted(number: int, noun: str) -> str:
-    """The number with its noun: `1 order`, `2 orders`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def the_one(error: BaseException) -> BaseException:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
-from engine.cli.accounts import in_words
 from engine.cli.journals import Place, resume_line
 from engine.cli.output import clean, counted
-from engine.cli.verdicts import say_counts
 from engine.core.request import Scope
+from engine.core.verdicts import say_counts
+from engine.core.words import in_moment, in_words
 from engine.errors import ConfigError
 from engine.journal.bodies import scope_of
 from engine.journal.entries import STOPPED
@@ -72,15 +71,7 @@ def _listed(journal: Journal, heads: list[RunHead]) -> str:
 
 def in_short(line: RunLine) -> str:
     """A run for a list of several: id, when, what, how much may be live."""
-    return f"{line.run_id} of {moment(line.began_at)}, {what_of(line)}, {line.state}, {line.at_risk:,} may be live"
-
-
-def moment(unix_s: float) -> str:
-    """A moment in UTC, to the second."""
-    try:
-        return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return "no known time"  # of a record that was spoilt
+    return f"{line.run_id} of {in_moment(line.began_at)}, {what_of(line)}, {line.state}, {line.at_risk:,} may be live"
 
 
 def scope_in(header: Mapping[str, Any]) -> Scope | None:
@@ -161,7 +152,7 @@ def check_resumable(line: RunLine) -> None:
 
 def say_resumed(line: RunLine) -> str:
     """What is gone on with."""
-    begun = f"Run {line.run_id} of {moment(line.began_at)}, {what_of(line)}"
+    begun = f"Run {line.run_id} of {in_moment(line.began_at)}, {what_of(line)}"
     if line.state == FINISHED:
         return f"{begun}: finished already; this is its report."
     counts = say_counts(dict(line.by_outcome)) or "no order known yet"

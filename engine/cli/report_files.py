@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,11 @@ LONGEST_NAME = 80
 
 
 report_option = click.option(
-    "--report", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Write the report there, as JSON and as CSV."
+    "--report",
+    "directory",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write the report there: a page to open, JSON and CSV.",
 )
 """Gives a verb `--report`."""
 
@@ -66,8 +70,7 @@ class ReportFiles:
             OSError: a file is there already, or cannot be written. It leaves no part of a file behind; the report itself is as it
                 was, and should be shown in another way. The JSON stays where only the table could not be written.
         """
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", report.run_id)[:LONGEST_NAME] or "run"
-        as_json, as_table = self.directory / f"{name}.json", self.directory / f"{name}.csv"
+        as_json, as_table = self._path(report, "json"), self._path(report, "csv")
         with _whole_file(as_json) as file:
             file.writelines(_json_of(report))
         with _whole_file(as_table) as file:
@@ -75,8 +78,30 @@ class ReportFiles:
             csv.writer(file).writerows(rows_of(report))
         return [as_json, as_table]
 
-    def tell(self, report: RunReport) -> int:
-        """Write the files and say on stderr where they are, or why they are not; what was cancelled is told in any case.
+    def write_page(self, report: RunReport, verdict: str, *, beside: Sequence[Path] = ()) -> Path:
+        """Write `<run_id>.html`, the page for people, with links to the files beside it; its path.
+
+        Raises:
+            OSError: as above.
+        """
+        from engine.page import page_of  # noqa: PLC0415  # loads Jinja2, which nothing else needs
+
+        names = {path.suffix: path.name for path in beside}
+        path = self._path(report, "html")
+        with _whole_file(path) as file:
+            file.write(page_of(report, verdict=verdict, table=names.get(".csv"), document=names.get(".json")))
+        return path
+
+    def _path(self, report: RunReport, ending: str) -> Path:
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", report.run_id)[:LONGEST_NAME] or "run"
+        return self.directory / f"{name}.{ending}"
+
+    def tell(self, report: RunReport, verdict: str) -> int:
+        """Write all files and say on stderr where they are, or why they are not; what was cancelled is told in any case.
+
+        Args:
+            report: Of the run.
+            verdict: The judgement that the page begins with.
 
         Returns:
             The exit code that this alone would bring.
@@ -84,11 +109,25 @@ class ReportFiles:
         try:
             paths = self.write(report)
         except OSError as error:
-            words = f"The report could not be written into {self.directory}: {error.strerror or error}."
-            click.echo(clean(words), err=True)
-            return AT_RISK
-        click.echo(clean(f"Report: {' and '.join(map(str, paths))}"), err=True)
-        return CLEAN
+            return self._mourn("report", error)
+        return self.tell_page(report, verdict, beside=paths)
+
+    def tell_page(self, report: RunReport, verdict: str, *, beside: Sequence[Path] = ()) -> int:
+        """The same for the page, beside files that are written already."""
+        kept, paths = CLEAN, list(beside)
+        try:
+            paths.insert(0, self.write_page(report, verdict, beside=beside))
+        except Exception as error:  # noqa: BLE001  # a page that cannot be drawn must not cost the report itself
+            kept = self._mourn("page", error)
+        if paths:
+            *others, last = map(str, paths)
+            click.echo(clean(f"Report: {', '.join(others)}{' and ' if others else ''}{last}"), err=True)
+        return kept
+
+    def _mourn(self, what: str, error: Exception) -> int:
+        words = (error.strerror if isinstance(error, OSError) else None) or f"{type(error).__name__}: {error}"
+        click.echo(clean(f"The {what} could not be written into {self.directory}: {words}."), err=True)
+        return AT_RISK
 
 
 def _json_of(report: RunReport) -> Iterator[str]:

@@ -16,6 +16,7 @@ from engine.cli.running import run as run_call
 from engine.cli.running import tell_run
 from engine.cli.settings import Configured
 from engine.core.cause import Cause
+from engine.core.verdicts import say_report
 from engine.journal.journal import FINISHED
 
 
@@ -73,7 +74,9 @@ def resume(
             metering=metering,
             advice=recording.advice,
         )
-        kept = CLEAN if files is None else files.tell(report)  # before anything else can go wrong
+        kept = (
+            CLEAN if files is None else files.tell(report, say_report(report, scope_in(line.header)))
+        )  # before anything else can go wrong
         if line.state != FINISHED:
             kept = max(kept, recording.tell(report, journal))
     return max(kept, tell_run(report, scope_in(line.header), as_json=wanted.as_json))

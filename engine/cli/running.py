@@ -14,9 +14,9 @@ from engine.cli.metering import UNMETERED, Metering
 from engine.cli.output import AT_RISK, CLEAN, print_json, print_sentence, stderr_console, stdout_console
 from engine.cli.signals import asking, stopping
 from engine.cli.tables import BAD, GOOD, print_plan, print_report
-from engine.cli.verdicts import say_ids, say_run, say_unrecorded
 from engine.core.report import RunReport
 from engine.core.request import Scope
+from engine.core.verdicts import say_report
 from engine.events import Hook
 from engine.journal.journal import Journal
 from engine.progress import Progress
@@ -107,14 +107,10 @@ def tell_run(report: RunReport, scope: Scope | None, *, as_json: bool) -> int:
         scope: What it was for, or None for known orders of one account: their document is the account's summary.
         as_json: Whether to print the document.
     """
-    if scope is None:
-        summary = next(iter(report.accounts.values()))
-        document, sentence = summary.to_dict, say_ids(summary)
-    else:
-        document, sentence = report.to_dict, say_run(report, scope)
-    sentence += say_unrecorded(report)
+    sentence = say_report(report, scope)
     if as_json:
-        return print_document(document(), sentence, is_clean=report.is_clean)
+        document = next(iter(report.accounts.values())) if scope is None else report
+        return print_document(document.to_dict(), sentence, is_clean=report.is_clean)
     print_report(stdout_console(), report)
     print_verdict(sentence, is_clean=report.is_clean and report.unrecorded is None)
     return CLEAN if report.is_clean else AT_RISK

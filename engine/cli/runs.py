@@ -12,10 +12,11 @@ from rich.text import Text
 from engine.cli.accounts import json_option
 from engine.cli.journals import Place, journal_option, looking_back
 from engine.cli.output import AT_RISK, CLEAN, can_ask, clean, counted, print_json, print_sentence, stderr_console, stdout_console
-from engine.cli.past import found, moment, what_of, why_of
+from engine.cli.past import found, what_of, why_of
 from engine.cli.running import print_verdict
 from engine.cli.settings import Configured, ConfiguredGroup, settings_options
 from engine.cli.tables import BAD, DIM, GOOD, new_table, print_titled
+from engine.core.words import in_moment
 from engine.errors import ConfigError
 from engine.journal.journal import CUT, FINISHED, RUNNING, RunLine
 
@@ -97,7 +98,7 @@ def _print_table(lines: list[RunLine]) -> None:
             wide=(what,), words=("run and when", "state"), gap=1,
         )  # fmt: skip
     for line in lines:
-        run, began = clean(line.run_id, longest=20), moment(line.began_at)
+        run, began = clean(line.run_id, longest=20), in_moment(line.began_at)
         cancelled = sum(count for outcome, count in line.by_outcome.items() if outcome.is_success)
         why = why_of(line)
         table.add_row(
@@ -181,7 +182,7 @@ def prune(place: Place, *, age: str, yes: bool, as_json: bool) -> int:
         began_before = time.time() - age_s
         old = [head for head in journal.heads() if head.began_at < began_before and head.state != RUNNING]
         if old and not yes:
-            _confirm(len(old), sum(head.state != FINISHED for head in old), moment(began_before), journal.where)
+            _confirm(len(old), sum(head.state != FINISHED for head in old), in_moment(began_before), journal.where)
         gone = journal.prune(age_s) if old or yes else []
         where, left = journal.where, len(journal.heads())
     if as_json:
@@ -191,7 +192,7 @@ def prune(place: Place, *, age: str, yes: bool, as_json: bool) -> int:
     for run_id in gone:
         console.print(Text(clean(run_id)))
     deleted = f"Deleted {counted(len(gone), 'run')}" if gone else "Deleted nothing: no run"
-    print_sentence(console, f"{deleted} that began before {moment(began_before)}; {counted(left, 'run')} left in {where}.")
+    print_sentence(console, f"{deleted} that began before {in_moment(began_before)}; {counted(left, 'run')} left in {where}.")
     return CLEAN
 
 

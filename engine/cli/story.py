@@ -21,9 +21,9 @@ from engine.cli.output import CLEAN, clean, counted, print_json, print_sentence,
 from engine.cli.past import found, readable
 from engine.cli.running import print_verdict
 from engine.cli.tables import BAD, DIM, GOOD, new_table, print_titled
-from engine.cli.verdicts import WORDS
 from engine.core.outcome import OrderResult
 from engine.core.report import RunReport
+from engine.core.verdicts import WORDS
 from engine.errors import ConfigError
 from engine.journal.entries import FATE, Written
 from engine.journal.replay import replay

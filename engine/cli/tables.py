@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.cli.output import clean, counted, in_seconds, short_id
-from engine.cli.verdicts import LEAST_LOCK_OUT_S, WORDS
 from engine.core.order import OpenOrder
 from engine.core.outcome import Outcome
 from engine.core.plan import AccountPlan, Plan
 from engine.core.reasons import Reason
 from engine.core.report import RunReport
 from engine.core.request import Belongs
-from engine.core.summary import CancelSummary, Fault
+from engine.core.summary import CancelSummary
+from engine.core.verdicts import LEAST_LOCK_OUT_S, NOTHING_SAID, VERIFIED, WORDS, state_of
 
 MOST_ROWS = 40
 """Accounts shown one by one; of more, only those that need a person are, and the rest is counted."""
@@ -32,17 +32,6 @@ LONGEST_ORDER_ID = 40
 LONGEST_REASON = 160
 
 GOOD, BAD, DIM = "green", "bold red", "dim"
-
-STOPPED = {
-    Fault.CREDENTIALS: "bad key",
-    Fault.ALLOWANCE: "allowance",
-    Fault.LISTING: "no listing",
-    Fault.PACE: "too fast",
-    Fault.UNREACHABLE: "unreachable",
-    Fault.JOURNAL: "no record",
-    Fault.INTERNAL: "our mistake",
-}
-"""Why an account was stopped, short enough for a table of 80 columns."""
 
 
 def new_table(*headers: str, wide: Sequence[str] = (), words: Sequence[str] = (), gap: int = 2) -> Table:
@@ -95,7 +84,7 @@ def account_table(report: RunReport, *, is_wide: bool) -> Table:
             *(effort if has_effort else []),
         )
 
-    troubled, fine = [each for each in summaries if not _is_fine(each)], [each for each in summaries if _is_fine(each)]
+    troubled, fine = [each for each in summaries if not each.is_fine], [each for each in summaries if each.is_fine]
     is_short = len(summaries) <= MOST_ROWS
     for each in (*troubled[:MOST_ROWS], *(fine if is_short else [])):
         add(each.account, [each], _state_word(each), each.venue)
@@ -106,11 +95,6 @@ def account_table(report: RunReport, *, is_wide: bool) -> Table:
         table.add_section()
         add(f"all {len(summaries):,}", summaries, _state_of_all(summaries, len(troubled)))
     return table
-
-
-def _is_fine(summary: CancelSummary) -> bool:
-    """Whether nobody has to look at the account."""
-    return summary.is_clean and summary.fault is None and summary.verified is not False and not summary.is_uncounted
 
 
 def _counts(group: Sequence[CancelSummary]) -> list[RenderableType]:
@@ -128,16 +112,8 @@ def _counts(group: Sequence[CancelSummary]) -> list[RenderableType]:
 
 
 def _state_word(summary: CancelSummary) -> Text:
-    """Why a person has to look at the account; else what its listing proves, and without one there is nothing to say."""
-    if summary.fault is not None:
-        return Text("stopped" if summary.fault_code is None else STOPPED[summary.fault_code], style=BAD)
-    if not summary.listing_complete:
-        return Text("incomplete", style=BAD)
-    if summary.is_uncounted:
-        return Text("uncounted", style=BAD)
-    if summary.verified is None:
-        return Text("-", style=DIM)
-    return Text("verified", style=GOOD) if summary.verified else Text("unverified", style=BAD)
+    state = state_of(summary)
+    return Text(state, style={VERIFIED: GOOD, NOTHING_SAID: DIM}.get(state, BAD))
 
 
 def _state_of_all(summaries: Sequence[CancelSummary], troubled: int) -> Text:

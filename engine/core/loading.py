@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import OrderResult, Outcome
+from engine.core.plan import Expected
 from engine.core.report import SCHEMA, RunReport
 from engine.core.request import Belongs, counted_by
 from engine.core.summary import CancelSummary, Fault, Outage
@@ -86,7 +87,9 @@ def _summary(fields: _Fields, name: str) -> CancelSummary:
         waited_s=fields.of("waited_s", _number),
         wire_s=fields.of("wire_s", _number),
         elapsed_s=fields.of("elapsed_s", _number),
-        unrecorded=fields.maybe("unrecorded", _text) if "unrecorded" in fields else None,  # as below
+        # As above.
+        unrecorded=fields.maybe("unrecorded", _text) if "unrecorded" in fields else None,
+        expected=_expected(fields.inner("expected")) if "expected" in fields and fields.raw("expected") is not None else None,
     )
     _check_sums(fields, summary)
     return summary
@@ -123,6 +126,16 @@ def _order(fields: _Fields) -> OpenOrder:
         size=fields.maybe("size", _decimal),
         filled=fields.maybe("filled", _decimal),
         created_at_ms=fields.maybe("created_at_ms", _count),
+    )
+
+
+def _expected(fields: _Fields) -> Expected:
+    return Expected(
+        requests=fields.of("requests", _count),
+        least_s=fields.of("least_s", _number),
+        per_s=fields.maybe("per_s", _number),
+        burst=fields.of("burst", _count),
+        shared_per_s=fields.maybe("shared_per_s", _number),
     )
 
 

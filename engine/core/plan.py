@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.core.order import OpenOrder
 from engine.core.outcome import rounded
-from engine.core.quota import Kind, Limits, Tier
+from engine.core.quota import Bucket, Kind, Limits, Tier, Window
 from engine.core.request import Belongs, counted_by
 
 
@@ -300,3 +300,74 @@ def requests_for(tactic: Tactic | None, orders: int, left: int, page_rows: int, 
     proof = (-(-left // page_rows) + 1) * (2 if left > page_rows else 1)
     cancels = Counter({tactic.kind: tactic.requests} if tactic is not None else {})
     return dict(cancels + Counter({Kind.LIST: reading + proof}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What an account's part takes by the limits alone, for the orders that were found: what to hold the run against.
+
+    Attributes:
+        requests: Requests when nothing goes wrong: listings, cancels and the final proof.
+        least_s: Seconds that the limits leave no way around, were it alone, and had it all its tokens.
+        per_s: Cancels a second that its own limits let it go on with, or None where they bound nothing.
+        burst: Cancels that a full purse of tokens allows at once beside that; 0 where cancels cost none.
+        shared_per_s: Cancels a second of all accounts of its venue together, or None where no limit is shared.
+    """
+
+    requests: int
+    least_s: float
+    per_s: float | None = None
+    burst: int = 0
+    shared_per_s: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {
+            "requests": self.requests,
+            "least_s": rounded(self.least_s),
+            "per_s": rounded(self.per_s),
+            "burst": self.burst,
+            "shared_per_s": rounded(self.shared_per_s),
+        }
+
+
+def expect(
+    mass_cancels: Sequence[Kind],
+    orders: int,
+    left: int,
+    means: Means,
+    *,
+    page_rows: int,
+    lists: bool = True,
+    lists_first: bool = False,
+) -> Expected:
+    """What so many orders in scope take, beside so many that are listed and left alone.
+
+    Args:
+        mass_cancels: The venue's own mass cancels that hit exactly the scope.
+        orders: How many orders are in scope.
+        left: How many others a listing shows.
+        means: What the account has when nothing is spent yet.
+        page_rows: Rows of a page of the listing.
+        lists: Whether a listing is part of it at all.
+        lists_first: Whether all orders are listed before the first cancel.
+    """
+    tactic = choose(mass_cancels, orders, means, lists_first=lists_first) if orders else None
+    cancels = {} if tactic is None else {tactic.kind: tactic.requests}
+    requests = requests_for(tactic, orders, left, page_rows, lists_first=lists_first) if lists else cancels
+    kind = Kind.CANCEL_MANY if means.most_ids > 1 else Kind.CANCEL_ONE
+    at_once = means.most_ids if means.tier is None else min(means.most_ids, means.tier.burst)
+    own = [rate * at_once for rate in _rates(means.limits.per_account, kind)] + ([] if means.tier is None else [means.tier.per_s])
+    return Expected(
+        requests=sum(requests.values()),
+        least_s=max(means.limits.least_time_s(requests), 0.0 if tactic is None else tactic.least_time_s),
+        per_s=min(own, default=None),
+        burst=0 if means.tier is None else means.tier.burst,
+        shared_per_s=min((rate * at_once for rate in _rates(means.limits.per_venue, kind)), default=None),
+    )
+
+
+def _rates(quotas: Sequence[Window | Bucket], kind: Kind) -> list[float]:
+    """Requests of this kind in a second, by each quota that counts them."""
+    counted = [quota for quota in quotas if not quota.kinds or kind in quota.kinds]
+    return [quota.requests / quota.per_s if isinstance(quota, Window) else quota.per_s for quota in counted]

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.core.outcome import OrderResult, Outcome, rounded
+from engine.core.plan import Expected
 from engine.core.request import Belongs, counted_by
 
 
@@ -86,6 +87,7 @@ class CancelSummary:
         wire_s: Seconds that its requests were on their way, each counted on its own, so that they may add up to more than passed.
         elapsed_s: Seconds from the call to this summary.
         unrecorded: Why the journal does not hold all of this, or None: it does, or none was asked for.
+        expected: What this takes by the limits alone; None while its part is not over, or where it never began.
     """
 
     account: str
@@ -105,6 +107,7 @@ class CancelSummary:
     wire_s: float = 0.0
     elapsed_s: float = 0.0
     unrecorded: str | None = None
+    expected: Expected | None = None
     _counted: Mapping[Outcome, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -141,6 +144,11 @@ class CancelSummary:
         """Whether nothing is at risk and every listing is complete: exit code 0."""
         return self.at_risk == 0 and self.listing_complete
 
+    @property
+    def is_fine(self) -> bool:
+        """Whether nobody has to look at the account."""
+        return self.is_clean and self.fault is None and self.verified is not False and not self.is_uncounted
+
     def to_dict(self) -> dict[str, Any]:
         """The documented Opinion result (`total_orders`, `cancelled`, `failed`, `results`), with our own keys beside it."""
         return {
@@ -168,4 +176,5 @@ class CancelSummary:
             "wire_s": rounded(self.wire_s),
             "elapsed_s": rounded(self.elapsed_s),
             "unrecorded": self.unrecorded,
+            "expected": None if self.expected is None else self.expected.to_dict(),
         }

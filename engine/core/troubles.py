@@ -43,12 +43,14 @@ class Trouble:
         text: The same in a sentence.
         venue: Where; None where it is the run's.
         accounts: Names of all accounts that it concerns, in input order.
+        is_over: Whether it is an outage that has ended.
     """
 
     kind: str
     text: str
     venue: str | None = None
     accounts: tuple[str, ...] = ()
+    is_over: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The trouble as plain values."""
@@ -89,6 +91,7 @@ def _of_outage(outage: Outage, summaries: Iterable[CancelSummary], outages: Sequ
         text=f"{outage.venue} gave no usable answer to anybody {lasted}: {outage.text}.",
         venue=outage.venue,
         accounts=_names(each for each in summaries if _outage_behind(each, outages) is outage),
+        is_over=outage.ended_s is not None,
     )
 
 

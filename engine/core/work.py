@@ -188,6 +188,11 @@ class Drain:
         elif not proves:
             self.is_finished = True
 
+    @property
+    def has_mass(self) -> bool:
+        """Whether the venue has a mass cancel that hits exactly the scope."""
+        return self._choose_mass is not None
+
     def waiting(self, *, cancels: bool, reads: bool, most: int = 1) -> int:
         """Jobs of these sorts that can be taken now, cancels naming up to `most` orders each."""
         jobs = 0

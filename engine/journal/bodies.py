@@ -15,6 +15,7 @@ from typing import Any
 from engine.core.order import OpenOrder, OrderState, Side
 from engine.core.outcome import Outcome, rounded
 from engine.core.plain import plain
+from engine.core.plan import Expected
 from engine.core.request import Belongs, Scope
 from engine.core.slots import Slot
 from engine.core.summary import CancelSummary, Fault, Outage
@@ -225,6 +226,7 @@ def summary_body(summary: CancelSummary, stop: str | None) -> dict[str, Any]:
         "wire_ms": ms(summary.wire_s),
         "elapsed_ms": ms(summary.elapsed_s),
         "unrecorded": summary.unrecorded,
+        "expected": None if summary.expected is None else summary.expected.to_dict(),
     }
 
 
@@ -244,6 +246,7 @@ def summary_fields(body: Mapping[str, Any]) -> dict[str, Any]:
         "wire_s": body["wire_ms"] / 1000,
         "elapsed_s": body["elapsed_ms"] / 1000,
         "unrecorded": body["unrecorded"],
+        "expected": Expected(**body["expected"]) if body.get("expected") else None,  # older records do not have it
     }
 
 

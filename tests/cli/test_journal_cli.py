@@ -265,8 +265,36 @@ def test_a_report_is_what_the_run_has_printed(cli, simulate, tmp_path):
         assert (call, ran.code, ran.out) == (call, again.code, again.out)
         people = cli("report", run_id[:6])
         assert (call, ran.code) == (call, people.code)
-    for ending in ("json", "csv"):
+    for ending in ("json", "csv", "html"):
         assert (tmp_path / "then" / f"{run_id}.{ending}").read_bytes() == (tmp_path / "now" / f"{run_id}.{ending}").read_bytes()
+
+
+def test_a_recorded_run_can_be_made_a_page(cli, simulate, tmp_path, monkeypatch):
+    """`report --format html` writes the page into this folder, never over another one, and prints what it always prints."""
+    venue = simulate(*NO_LIMITS)
+    ran = cli("cancel-all", *venue.use, "--yes")
+    run_id = recorded(ran)[0]
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / f"{run_id}.html"
+    again = cli("report", run_id, "--format", "html")
+    text = page.read_text("utf-8")
+    third = cli("report", run_id, "--format", "html", "--json")
+
+    assert (0, ran.out, [f"Report: {page}"]) == (again.code, again.out, again.said)
+    assert "All 14 orders in scope are off the book" in text
+    assert not [secret for secret in venue.secrets if secret in text]
+    assert (1, text, run_id) == (third.code, page.read_text("utf-8"), third.document["run_id"])
+    assert "The page could not be written into" in third.line
+
+
+def test_json_is_a_format_of_a_report(cli, simulate):
+    """`--format json` prints what `--json` does, and the two are not to contradict each other."""
+    venue = simulate(*NO_LIMITS)
+    run_id = recorded(cli("cancel-all", *venue.use, "--yes"))[0]
+
+    assert cli("report", run_id, "--json").out == cli("report", run_id, "--format", "json").out
+    assert cli("report", run_id, "--json").out == cli("report", run_id, "--format", "json", "--json").out
+    assert 2 == cli("report", run_id, "--format", "text", "--json").code
 
 
 @pytest.mark.parametrize("house", ["opinion", "polymarket"])

@@ -188,21 +188,24 @@ def test_ctrl_c_during_the_look_sends_nothing(cli, simulate, started, ended):
 
 
 def test_report_files_hold_what_was_told(cli, simulate, tmp_path):
-    """--report writes the report as JSON, which loads back, and as CSV, a row for each order, for the owner alone."""
+    """--report writes the report as JSON, which loads back, as CSV, a row for each order, and as a page, for the owner alone."""
     venue = simulate("--accounts", 2, "--orders", 5, "--no-limits")
     folder = tmp_path / "new" / "reports"
     ran = cli("cancel-all", *venue.use, "--yes", "--json", "--report", folder)
     assert ran.code == 0
-    as_json, as_csv = folder / f"{ran.document['run_id']}.json", folder / f"{ran.document['run_id']}.csv"
-    assert sorted(folder.iterdir()) == sorted([as_json, as_csv])
+    files = [folder / f"{ran.document['run_id']}.{ending}" for ending in ("csv", "html", "json")]
+    as_csv, as_page, as_json = files
+    assert sorted(folder.iterdir()) == files
     assert json.loads(as_json.read_text()) == ran.document
     assert RunReport.from_dict(json.loads(as_json.read_text())).cancelled == 10
     rows = list(csv.DictReader(io.StringIO(as_csv.read_text(), newline="")))
     assert [row["outcome"] for row in rows] == ["cancelled"] * 10
     assert {row["account"] for row in rows} == {"account-1", "account-2"}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (as_json, as_csv)} == {0o600}
-    assert f"Report: {as_json} and {as_csv}" in ran.line
-    assert not [secret for secret in venue.secrets if secret in as_json.read_text() + as_csv.read_text()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert f"Report: {as_page}, {as_json} and {as_csv}" in ran.line
+    assert "All 10 orders in scope are off the book; verified by a later listing." in as_page.read_text()
+    assert all(f'href="{path.name}"' in as_page.read_text() for path in (as_json, as_csv))
+    assert not [secret for path in files for secret in venue.secrets if secret in path.read_text()]
 
 
 def test_known_ids_can_be_reported_too(cli, simulate, tmp_path):

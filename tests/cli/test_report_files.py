@@ -63,16 +63,56 @@ def test_a_report_of_nothing_is_a_document_too(files):
     assert 1 == len(as_table.read_text("utf-8").splitlines())
 
 
+def test_the_page_lies_beside_the_files_and_links_to_them(files, capsys):
+    """Three files of one name, told in one line, the one for people first; the page links to the others."""
+    code = files.tell(report(), "A sentence.")
+    page, as_json, as_table = (files.directory / f"0123456789ab.{ending}" for ending in ("html", "json", "csv"))
+
+    assert (0, f"Report: {page}, {as_json} and {as_table}\n") == (code, capsys.readouterr().err)
+    assert {page, as_json, as_table} == set(files.directory.iterdir())
+    assert 'href="0123456789ab.csv"' in page.read_text("utf-8")
+    assert ">A sentence.<" in page.read_text("utf-8")
+
+
+def test_a_page_alone_links_to_nothing(files, capsys):
+    """Where there is no other file, the page does not speak of one."""
+    assert 0 == files.tell_page(report(), "A sentence.")
+    assert f"Report: {files.directory / '0123456789ab.html'}\n" == capsys.readouterr().err
+    assert "href" not in (files.directory / "0123456789ab.html").read_text("utf-8")
+
+
+def test_a_page_that_cannot_be_written_costs_neither_file(files, capsys):
+    """What lies there stays, the other two are written and told, and the exit code says that something is wrong."""
+    (files.directory / "0123456789ab.html").write_text("precious")
+    code = files.tell(report(), "A sentence.")
+    told = capsys.readouterr().err
+
+    assert (1, "precious") == (code, (files.directory / "0123456789ab.html").read_text())
+    assert "The page could not be written into" in told
+    assert "0123456789ab.json and " in told
+    assert 3 == len(list(files.directory.iterdir()))
+
+
+def test_a_page_that_cannot_be_drawn_costs_neither_file(files, capsys):
+    """A report that no page can be made of is no reason to lose it: the error is told, and nothing is raised."""
+    broken = report()
+    object.__setattr__(broken.accounts["bob"].results[0], "order", "no order")
+    code = files.tell_page(broken, "A sentence.")
+
+    assert (1, []) == (code, list(files.directory.iterdir()))
+    assert "The page could not be written into" in capsys.readouterr().err
+
+
 def test_only_the_owner_can_read_reports(files):
     """Whatever the umask says, others see neither the directory that was made nor what is in it."""
     before = os.umask(0)
     try:
-        written = files.write(report())
+        written = [*files.write(report()), files.write_page(report(), "")]
         made = ReportFiles.prepare(files.directory / "another")
     finally:
         os.umask(before)
 
-    assert [0o600, 0o600] == [mode_of(path) for path in written]
+    assert [0o600, 0o600, 0o600] == [mode_of(path) for path in written]
     assert 0o700 == mode_of(made.directory)
 
 
@@ -107,8 +147,9 @@ def test_a_directory_that_went_away_is_an_error_for_the_caller(files):
 def test_no_run_id_leads_out_of_the_directory(files, run_id):
     """Whatever a run is called, its files lie in the directory, and the document keeps the id as it is."""
     as_json, as_table = files.write(report(run_id))
+    page = files.write_page(report(run_id), "")
 
-    assert {as_json, as_table} == set(files.directory.iterdir())
+    assert {as_json, as_table, page} == set(files.directory.iterdir())
     assert run_id == json.loads(as_json.read_text("ascii"))["run_id"]
 
 

@@ -67,8 +67,8 @@ def test_no_key_is_in_a_report_and_it_is_its_owners_alone(cli, simulate, tmp_pat
     ran = cli("cancel-all", "--yes", *venue.use, "--deadline", 0.4, "--report", folder)
     files = sorted(folder.iterdir())
     assert ran.code in (0, 1)
-    assert [".csv", ".json"] == [path.suffix for path in files]
-    assert [0o600, 0o600, 0o700] == [stat.S_IMODE(path.stat().st_mode) for path in (*files, folder)]
+    assert [".csv", ".html", ".json"] == [path.suffix for path in files]
+    assert [0o600, 0o600, 0o600, 0o700] == [stat.S_IMODE(path.stat().st_mode) for path in (*files, folder)]
     assert not [secret for path in files for secret in venue.secrets if secret in path.read_text("utf-8")]
 
 

@@ -11,13 +11,13 @@ from engine import CancelSummary, OpenOrder, OrderResult, Outcome, Plan, RunRepo
 from engine.cli.comparison import Rate, compare, joined
 from engine.cli.failing import explain_run
 from engine.cli.output import clean
-from engine.cli.tables import STOPPED, print_orders, print_plan, print_report
-from engine.cli.verdicts import say_ids, say_plan, say_run
+from engine.cli.tables import print_orders, print_plan, print_report
 from engine.core.plain import plain
 from engine.core.plan import AccountPlan, Tactic
 from engine.core.quota import Kind
 from engine.core.request import Belongs
 from engine.core.summary import Fault
+from engine.core.verdicts import NOTHING_SAID, STOPPED, say_ids, say_plan, say_report, say_run, state_of
 from engine.simulator import Ledger, OpinionSimulator, RequestRecord
 
 
@@ -417,3 +417,29 @@ def test_comparisons_are_summed():
     both = joined([one, compare(report(summary("b")), simulator.ledger, rate=rate)])
     assert (both.orders, len(both.lies), both.live) == (one.orders, len(one.lies), one.live) == (3, 3, 3)
     assert list(both.pace) == ["a", "b"]
+
+
+STATES = {
+    "stopped, and nobody knows how": (summary("a", fault="why"), "stopped"),
+    "stopped": (summary("a", fault="why", fault_code=Fault.PACE), "too fast"),
+    "not listed": (summary("a", **BLIND), "incomplete"),
+    "counted too low": (summary("a", is_uncounted=True), "uncounted"),
+    "nothing asked": (summary("a", verified=None), NOTHING_SAID),
+    "proved": (summary("a"), "verified"),
+    "something left": (summary("a", verified=False), "unverified"),
+}
+
+
+@pytest.mark.parametrize(("told", "state"), STATES.values(), ids=STATES)
+def test_an_account_has_one_state(told, state):
+    """The first thing for which a person has to look at it, or else what its listing proves."""
+    assert state == state_of(told)
+
+
+def test_a_report_is_judged_by_what_is_known_of_its_scope():
+    """With its scope, for known orders, and without either: it is never said what the report alone does not know."""
+    nothing = report(summary("a"))
+
+    assert say_report(nothing, Scope(market=7)).startswith("Nothing rests in market 7")
+    assert say_run(nothing, None) == "Nothing rests in scope."
+    assert say_report(report(summary("a", C)), None) == "The order is cancelled; verified by a later listing."

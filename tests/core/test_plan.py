@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Bucket, Limits, Window
-from engine.core.plan import Means, Plan, cancel_by_ids, choose, pays_to_list_first, requests_for
+from engine.core.plan import Means, Plan, cancel_by_ids, choose, expect, pays_to_list_first, requests_for
 from engine.core.quota import Kind, Tier, Tokens
 
 TIERS = {
@@ -207,3 +207,40 @@ def test_where_cancels_cost_no_tokens_there_is_no_debt():
     tactic = choose([Kind.CANCEL_ALL], 10, Means(limits=Limits()))
 
     assert (Kind.CANCEL_ALL, 0, 0, None, 0.0) == (tactic.kind, tactic.tokens, tactic.charged, tactic.balance, tactic.locked_out_s)
+
+
+# --- what a run is held against
+
+
+def test_what_is_expected_is_what_a_plan_says():
+    """Known orders of an account with 80 tokens a second: one request for each purse, and the time that the tokens take."""
+    expected = expect((), 600, 0, means("standard"), page_rows=500, lists=False)
+    tactic = cancel_by_ids(600, means("standard"))
+
+    assert (tactic.requests, tactic.least_time_s) == (expected.requests, expected.least_s)
+    assert (80.0, 120, None) == (expected.per_s, expected.burst, expected.shared_per_s)
+
+
+def test_a_mass_cancel_is_expected_where_it_hits_the_scope():
+    """One request and the proof, and no time at all."""
+    expected = expect((Kind.CANCEL_ALL,), 600, 0, means("standard"), page_rows=500)
+
+    assert (2, 0.0) == (expected.requests, expected.least_s)
+
+
+def test_windows_bound_what_is_expected():
+    """Fifteen requests a second for each account, and five for all: listings count in the time as well."""
+    own, shared = Window(15, 1.0), Bucket(5.0, 10)
+    limits = Limits(per_account=(own, Window(1, 10.0, kinds=frozenset({Kind.READ}))), per_venue=(shared,))
+    expected = expect((), 60, 0, Means(limits=limits), page_rows=20)
+
+    assert (15.0, 0, 5.0) == (expected.per_s, expected.burst, expected.shared_per_s)
+    assert (64, shared.least_time_s(64)) == (expected.requests, expected.least_s)
+
+
+def test_nothing_bounds_what_has_no_limits():
+    """Without a limit there is no rate and no least time; without an order, only the look is left."""
+    expected = expect((), 0, 0, Means(limits=Limits()), page_rows=20)
+
+    assert (1, 0.0, None, None) == (expected.requests, expected.least_s, expected.per_s, expected.shared_per_s)
+    assert 0 == expect((), 0, 0, Means(limits=Limits()), page_rows=20, lists=False).requests

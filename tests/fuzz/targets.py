@@ -34,6 +34,7 @@ from engine.core.order import OpenOrder
 from engine.core.outcome import Verdict, Word
 from engine.core.request import checked_ids
 from engine.core.table import COLUMNS, rows_of
+from engine.page import page_of
 from engine.venues import decoding
 from engine.venues.base import HttpAnswer, Venue
 from engine.venues.opinion import Opinion, OpinionKey
@@ -550,6 +551,9 @@ def report(data: bytes) -> None:
     assert again.to_dict() == told
     assert json.loads(json.dumps(told)) == told
     assert {len(COLUMNS)} >= {len(row) for row in rows_of(again)}
+    page = page_of(loaded)
+    assert page == page_of(again)
+    page.encode("utf-8")
 
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {

@@ -14,6 +14,7 @@ from support import BASE_URL, account_of, engine_for, everything_told, simulated
 from engine import Account, CancelEngine, ConfigError, Progress, Retry, Scope, VenueError
 from engine.core.table import rows_of
 from engine.errors import TransportError
+from engine.page import page_of
 from engine.simulator import FaultRule, MemoryTransport
 from engine.simulator.opinion import FAULTS as OPINION_FAULTS
 from engine.simulator.polymarket import FAULTS as POLYMARKET_FAULTS
@@ -46,7 +47,9 @@ def told_by(report):
     table = io.StringIO()
     csv.writer(table).writerows(rows_of(report))
     parts = [repr(report), str(report), json.dumps(report.to_dict(), default=str), table.getvalue()]
-    return "".join([*parts, *map(repr, report.accounts.values()), *(trouble.text for trouble in report.troubles)])
+    return "".join(
+        [*parts, page_of(report), *map(repr, report.accounts.values()), *(trouble.text for trouble in report.troubles)]
+    )
 
 
 async def use(engine, account, *, deadline_s):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from engine.cli.accounts import in_words
-from engine.cli.output import counted, in_seconds, short_id
 from engine.core.outcome import Outcome
 from engine.core.plan import Plan
 from engine.core.report import RunReport
 from engine.core.request import Scope
-from engine.core.summary import CancelSummary
+from engine.core.summary import CancelSummary, Fault
+from engine.core.words import counted, in_seconds, in_words, short_id
 
 MOST_NAMED = 3
 """Accounts or orders that a sentence names."""
@@ -31,13 +30,47 @@ WORDS = {
 }
 
 
+STOPPED = {
+    Fault.CREDENTIALS: "bad key",
+    Fault.ALLOWANCE: "allowance",
+    Fault.LISTING: "no listing",
+    Fault.PACE: "too fast",
+    Fault.UNREACHABLE: "unreachable",
+    Fault.JOURNAL: "no record",
+    Fault.INTERNAL: "our mistake",
+}
+"""Why an account was stopped, short enough for a table of 80 columns."""
+
+NOTHING_SAID, VERIFIED = "-", "verified"
+"""The states of accounts that nobody has to look at: without a listing there is nothing to say, with one it proves something."""
+
+
+def state_of(summary: CancelSummary) -> str:
+    """Why a person has to look at the account; else what its listing proves."""
+    if summary.fault is not None:
+        return "stopped" if summary.fault_code is None else STOPPED[summary.fault_code]
+    if not summary.listing_complete:
+        return "incomplete"
+    if summary.is_uncounted:
+        return "uncounted"
+    if summary.verified is None:
+        return NOTHING_SAID
+    return VERIFIED if summary.verified else "unverified"
+
+
+def say_report(report: RunReport, scope: Scope | None) -> str:
+    """The verdict on a run for this scope, or, without one, for known orders of one account; and on its record."""
+    verdict = say_ids(next(iter(report.accounts.values()))) if scope is None else say_run(report, scope)
+    return verdict + say_unrecorded(report)
+
+
 def say_counts(by_outcome: dict[Outcome, int]) -> str:
     """The outcomes in words: `143 cancelled, 2 filled`."""
     return ", ".join(f"{count:,} {WORDS[outcome]}" for outcome, count in by_outcome.items())
 
 
-def say_run(report: RunReport, scope: Scope) -> str:
-    """The verdict on a cancel-all."""
+def say_run(report: RunReport, scope: Scope | None) -> str:
+    """The verdict on a cancel-all; without a scope where it is not known what that was, as of a report that was kept."""
     summaries = list(report.accounts.values())
     blind = [summary for summary in summaries if not summary.listing_complete]
     if report.at_risk:
@@ -118,7 +151,9 @@ def _say_done(report: RunReport, summaries: Iterable[CancelSummary]) -> str:
     return f"{total} in scope {'is' if report.total == 1 else 'are'} off the book{counts}; {proof}."
 
 
-def _say_nothing(scope: Scope) -> str:
+def _say_nothing(scope: Scope | None) -> str:
+    if scope is None:
+        return "Nothing rests in scope."
     unsure = " (the venue does not say whether that market exists)" if scope.market is not None else ""
     if scope.side is None and scope.asset is None and scope.except_ids is None:
         where = f" in market {short_id(str(scope.market))}" if scope.market is not None else ": there is no open order"

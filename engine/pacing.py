@@ -9,6 +9,7 @@ between the accounts that are ready.
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
 import math
@@ -50,7 +51,7 @@ class Track:
 
     cancels: bool
     reads: bool
-    queue: anyio.Lock
+    queue: asyncio.Lock
 
 
 class Caller(Protocol):
@@ -122,6 +123,11 @@ class FairQueue:
         self._is_taken = False
         self.is_weighted = False
         self._served = 0.0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nobody has the place."""
+        return not self._is_taken
 
     async def acquire(self, caller: Caller) -> float:
         """Wait for the place; give back the tag that counts for this turn."""
@@ -211,8 +217,9 @@ class Gate:
         if self._in_flight >= self._most_in_flight:
             return math.inf
         free_at_s = now_s
-        for log in self._logs_of(kind):
-            free_at_s = max(free_at_s, log.free_at(now_s))
+        if self._windows:
+            for log in self._logs_of(kind):
+                free_at_s = max(free_at_s, log.free_at(now_s))
         return free_at_s
 
     def is_open(self, kind: Kind, now_s: float) -> bool:
@@ -243,8 +250,9 @@ class Gate:
     def start(self, kind: Kind) -> None:
         """A request takes its place in every window."""
         self._in_flight += 1
-        for log in self._logs_of(kind):
-            log.start()
+        if self._windows:
+            for log in self._logs_of(kind):
+                log.start()
 
     def ended(self) -> None:
         """A request is over, or will never leave."""
@@ -254,9 +262,10 @@ class Gate:
 
     def left(self, kind: Kind, send: Send) -> None:
         """The request has started to leave."""
-        for log in self._logs_of(kind):
-            log.left(send)
-        self._move()
+        if self._windows:
+            for log in self._logs_of(kind):
+                log.left(send)
+            self._move()
 
     def withdrawn(self, kind: Kind) -> None:
         """The request will never leave."""
@@ -266,8 +275,9 @@ class Gate:
 
     def answered(self, kind: Kind, took_s: float) -> None:
         """The answer to a request came, after so long."""
-        for log in self._logs_of(kind):
-            log.answered(took_s)
+        if self._windows:
+            for log in self._logs_of(kind):
+                log.answered(took_s)
 
     def _logs_of(self, kind: Kind) -> tuple[SendLog, ...]:
         logs = self._logs.get(kind)
@@ -314,7 +324,7 @@ class Turn:
     def left(self) -> None:
         """The request starts to leave now."""
         if self._send is None:
-            self._send = Send(clock.now_s())
+            self._send = Send(self._lane.now_s())
             for gate in self._lane.gates:
                 gate.left(self.kind, self._send)
 
@@ -324,7 +334,7 @@ class Turn:
             self.withdrawn()
             return
         self._lane.ended(self.receipt)
-        self.wire_s = self._send.took_s = clock.now_s() - self._send.left_s
+        self.wire_s = self._send.took_s = self._lane.now_s() - self._send.left_s
         for gate in self._lane.gates:
             gate.ended()
             if is_answered:
@@ -351,11 +361,13 @@ class Lane:
         tracks: Its queues: one, or one for cancels and one for reading.
         gates: Its limits: its own, and the venue's.
         most_ids: Most orders of one cancel, as far as the venue has taught us.
+        now_s: Gives the loop's time.
     """
 
     def __init__(self, lanes: Lanes, limits: Limits, *, allowance: SendLog | None, retry: Retry, most_ids: int) -> None:
         self.answered_s = -math.inf
         self.most_ids = most_ids
+        self.now_s = clock.of_loop()
         self.gates = (Gate(limits.per_account), lanes.venue)
         self.tracks: tuple[Track, ...]
         self._lanes = lanes
@@ -374,13 +386,12 @@ class Lane:
 
     def _set_tracks(self) -> None:
         """Where cancels draw on limits that reading does not draw on, neither may wait for the other."""
-        new_queue = anyio.Lock
         if self._purse is None:
-            self.tracks = (Track(True, True, new_queue(fast_acquire=True)),)
+            self.tracks = (Track(True, True, asyncio.Lock()),)
         else:
             self.tracks = (
-                Track(True, False, new_queue(fast_acquire=True)),
-                Track(False, True, new_queue(fast_acquire=True)),
+                Track(True, False, asyncio.Lock()),
+                Track(False, True, asyncio.Lock()),
             )
 
     # --- turns
@@ -393,28 +404,32 @@ class Lane:
         """
         own, venue = self.gates
         async with track.queue:
-            began_s = clock.now_s()
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            began_s = self.now_s()
             while True:
                 need = source.need(track)
                 if need is None:
                     return None
-                await self._wait_own(need, source, track)
                 queue = venue.queue_of(need.kind)
+                has_waited = await self._wait_own(need, source, track) or not queue.is_free
                 start = await queue.acquire(source.caller)
                 try:
-                    if self._health.blocks(need.kind) and not await self._wait_back(need.kind, source):
-                        continue
-                    now_s = clock.now_s()
-                    if queue.is_weighted or not venue.is_open(need.kind, now_s):
+                    if self._health.blocks(need.kind):
+                        has_waited = True
+                        if not await self._wait_back(need.kind, source):
+                            continue
+                    now_s = self.now_s()
+                    if has_waited or queue.is_weighted or not venue.is_open(need.kind, now_s):
+                        has_waited = True
                         await venue.wait_room(need.kind)
                         if await queue.is_overtaken(start):
                             continue
                         await venue.wait_free(need.kind)
-                        now_s = clock.now_s()
+                        now_s = self.now_s()
                     if self._held_until_s > now_s or not self._is_met(need, now_s) or own.free_at(need.kind, now_s) > now_s:
                         await anyio.lowlevel.checkpoint()
                         continue  # a 429 or another queue came first while we stood in the venue's
-                    fresh = source.need(track)
+                    fresh = source.need(track) if has_waited else need
                     if fresh is not None and fresh.kind is not need.kind:
                         continue  # there is something else to do by now, and it counts elsewhere
                     chosen = source.choose(track, self._most(now_s))
@@ -437,30 +452,31 @@ class Lane:
             raise AssertionError("a choice that never declines was declined")
         return granted[1]
 
-    async def _wait_own(self, need: Need, source: Source[Any], track: Track) -> None:
-        """Wait for all that does not hang on other accounts."""
-        own, now_s = self.gates[0], clock.now_s()
+    async def _wait_own(self, need: Need, source: Source[Any], track: Track) -> bool:
+        """Wait for all that does not hang on other accounts; False if there was nothing to wait for."""
+        own, now_s = self.gates[0], self.now_s()
         if self._held_until_s <= now_s and need.tokens == 0 and own.is_open(need.kind, now_s):
-            return
-        while self._held_until_s > clock.now_s():  # a hold may be lengthened while it is waited for
+            return False
+        while self._held_until_s > self.now_s():  # a hold may be lengthened while it is waited for
             source.waits(track, self._held_until_s)
             await anyio.sleep_until(self._held_until_s)
-        now_s = clock.now_s()
+        now_s = self.now_s()
         free_at_s = own.free_at(need.kind, now_s)
         if free_at_s > now_s:
             source.waits(track, free_at_s)
         await own.wait_free(need.kind)
         await self._wait_tokens(need.tokens, source, track)
+        return True
 
     async def _wait_back(self, kind: Kind, source: Source[Any]) -> bool:
         """Wait, at the head of the venue's queue, for a venue that is away; False if that was given up."""
         caller = source.caller
 
         async def look(kind: Kind, timeout_s: float) -> None:
-            while any(gate.free_at(kind, clock.now_s()) > clock.now_s() for gate in self.gates):
+            while any(gate.free_at(kind, self.now_s()) > self.now_s() for gate in self.gates):
                 for gate in self.gates:
                     await gate.wait_free(kind)
-            await caller.look(Turn(self, kind, 0, clock.now_s()), timeout_s)
+            await caller.look(Turn(self, kind, 0, self.now_s()), timeout_s)
             # The call may have been stopped meanwhile: its requests are shielded from that, its waits are not.
             await anyio.lowlevel.checkpoint()
 
@@ -485,7 +501,7 @@ class Lane:
     async def _wait_tokens(self, tokens: int, source: Source[Any], track: Track) -> None:
         """Wait for so many tokens, or for what makes another request better."""
         while self._purse is not None and tokens:
-            now_s = clock.now_s()
+            now_s = self.now_s()
             free_at_s = self._purse.free_at(now_s, tokens)
             if free_at_s <= now_s:
                 return
@@ -502,29 +518,29 @@ class Lane:
 
     def spend(self, cost: int) -> Receipt | None:
         """Take tokens for a request."""
-        return None if self._purse is None else self._purse.take(cost, clock.now_s())
+        return None if self._purse is None else self._purse.take(cost, self.now_s())
 
     def ended(self, receipt: Receipt | None) -> None:
         """The request that tokens were taken for is over."""
         if self._purse is not None and receipt is not None:
-            self._purse.ended(receipt, clock.now_s())
+            self._purse.ended(receipt, self.now_s())
 
     def refund(self, receipt: Receipt | None) -> None:
         """Give tokens back."""
         if self._purse is not None and receipt is not None and receipt.cost:
-            self._purse.refund(receipt, clock.now_s())
+            self._purse.refund(receipt, self.now_s())
             self._move()
 
     def charge(self, orders: int) -> None:
         """Pay for the orders that a mass cancel has cancelled."""
         if self._purse is not None and orders:
-            self._purse.charge(orders, clock.now_s())
+            self._purse.charge(orders, self.now_s())
 
     def told(self, turn: Turn, feedback: Feedback) -> None:
         """The venue has said what tokens are left."""
         if self._purse is not None and turn.receipt is not None:
-            took_s = clock.now_s() - turn.granted_s
-            self._purse.told(feedback, clock.now_s(), turn.receipt, took_s=took_s, is_mass=turn.kind.is_mass)
+            took_s = self.now_s() - turn.granted_s
+            self._purse.told(feedback, self.now_s(), turn.receipt, took_s=took_s, is_mass=turn.kind.is_mass)
             self._move()
 
     @property
@@ -536,7 +552,7 @@ class Lane:
         """Seconds until the next cancel can be admitted, as far as the account's tokens go."""
         if self._purse is None:
             return 0.0
-        now_s = clock.now_s()
+        now_s = self.now_s()
         return self._purse.free_at(now_s) - now_s
 
     def shrink(self, most_ids: int) -> None:
@@ -551,7 +567,7 @@ class Lane:
 
     def may_cancel(self) -> bool:
         """Whether the day's allowance has room for one more cancel."""
-        now_s = clock.now_s()
+        now_s = self.now_s()
         return self._allowance is None or self._allowance.free_at(now_s) <= now_s
 
     def count_cancel(self, turn: Turn) -> None:
@@ -568,7 +584,7 @@ class Lane:
             gate.start(kind)
             gate.left(kind, send)
             gate.ended()
-        send.took_s = max(0.0, clock.now_s() - left_s)
+        send.took_s = max(0.0, self.now_s() - left_s)
         if self._purse is not None and cost:
             self._purse.ended(self._purse.take(cost, left_s), left_s)
         if self._allowance is not None and kind.is_cancel:
@@ -590,7 +606,7 @@ class Lane:
 
     def hear(self, turn: Turn) -> None:
         """A usable answer came: the venue is there, and is not holding this account."""
-        self.answered_s = clock.now_s()
+        self.answered_s = self.now_s()
         self._holds = 0
         self._down_since_s = None
         if turn.kind.is_cancel:
@@ -598,9 +614,9 @@ class Lane:
 
     def keep_held(self, until_s: float) -> None:
         """Hold the account until then, because the venue asked for it in an earlier life of the run."""
-        if until_s > clock.now_s():
+        if until_s > self.now_s():
             self.warm()
-            self._held_until_s = max(self._held_until_s, min(until_s, clock.now_s() + self._retry.longest_hold_s))
+            self._held_until_s = max(self._held_until_s, min(until_s, self.now_s() + self._retry.longest_hold_s))
 
     def hold(self, turn: Turn, refused: ThrottledError, *, orders: int = 1) -> bool:
         """Hold the account, because the venue refused a request for its pace, or takes none for now.
@@ -612,7 +628,7 @@ class Lane:
         Returns:
             False if the account has been held too often in a row, or for too long, to go on.
         """
-        now_s = clock.now_s()
+        now_s = self.now_s()
         if turn.granted_s >= self._held_since_s:
             self._holds += 1
             self._held_since_s = now_s
@@ -644,10 +660,10 @@ class Lane:
         """Whether nothing is counted, owed, held or learned here, so that a new lane would serve as well."""
         return (
             self.gates[0].is_fresh
-            and self._held_until_s <= clock.now_s()
+            and self._held_until_s <= self.now_s()
             and self._batches_refused == 0
             and self.most_ids == self._lanes.most_ids
-            and (self._purse is None or self._purse.is_fresh(clock.now_s()))
+            and (self._purse is None or self._purse.is_fresh(self.now_s()))
             and (self._allowance is None or self._lanes.shares_allowance)
         )
 

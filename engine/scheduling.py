@@ -86,6 +86,7 @@ class Pull:
     Attributes:
         fault: Why the account stopped early, in words, or None.
         fault_code: The same as one of a few, or None.
+        is_over: Whether nothing more is to be sent for the account.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Pull:
         self._log = log
         self._record = sender.record
         self._walks = 0
+        self._now_s = clock.of_loop()
         self._workers: TaskGroup
         self._live = dict.fromkeys(self._lane.tracks, 0)
         self._resting: dict[Track, list[asyncio.Future[bool]]] = {}
@@ -124,7 +126,7 @@ class Pull:
         self._waits: dict[Track, float] = {}
         self._due_s = 0.0
         self._is_leaving = False
-        self._is_stopping = False
+        self.is_over = False
         self._intending = 0
         """Cancels that are being written down, and leave as soon as they are."""
         self._intended: anyio.Event | None = None
@@ -137,7 +139,7 @@ class Pull:
         """
         if self._work.is_resting:
             self._work.wake()
-        self._is_leaving, self._due_s = False, clock.now_s()
+        self._is_leaving, self._due_s = False, self._now_s()
         for track in self._lane.tracks:
             self._live[track], self._resting[track] = 0, []  # one that was stopped before it could begin has counted itself
         async with anyio.create_task_group() as watch:
@@ -146,7 +148,7 @@ class Pull:
                 self._staff()
             watch.cancel_scope.cancel()
         if self._work.is_resting and not self.is_over:
-            return clock.now_s() + self._settle_s
+            return self._now_s() + self._settle_s
         return self._due_s if self._is_leaving and not self.is_over else None
 
     async def _watch_for_stop(self) -> None:
@@ -154,13 +156,8 @@ class Pull:
             await anyio.sleep_forever()
         finally:
             if any(self._live.values()):  # it is not the end of the work that ends the watch
-                self._is_stopping = True
+                self.is_over = True
                 self._sender.hurry()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more is to be sent for the account."""
-        return self._is_stopping or self.fault is not None
 
     @property
     def caller(self) -> Caller:
@@ -174,7 +171,7 @@ class Pull:
     def _stop(self, fault: str, code: Fault) -> None:
         """Stop the account. Who waits for a turn need not wait any longer; what is on its way is sheltered."""
         if self.fault is None:
-            self.fault, self.fault_code = fault, code
+            self.fault, self.fault_code, self.is_over = fault, code, True
             self._record.stops(fault, code)
             self._workers.cancel_scope.cancel()
 
@@ -254,7 +251,7 @@ class Pull:
             if not self._places.is_crowded or any(track not in self._waits for track in heads):
                 return
             self._due_s = min(self._waits[track] for track in heads)
-            self._is_leaving = clock.now_s() + LEAST_ABSENCE_S <= self._due_s
+            self._is_leaving = self._now_s() + LEAST_ABSENCE_S <= self._due_s
         if self._is_leaving:
             self._workers.cancel_scope.cancel()  # nobody has a job, so nothing is lost
 
@@ -329,7 +326,7 @@ class Pull:
             self._intending -= 1
             if self._intended is not None:
                 self._intended.set()
-        now_s = clock.now_s()
+        now_s = self._now_s()
         for slot in slots:
             slot.begin(now_s)
             slot.start(now_s)
@@ -356,17 +353,17 @@ class Pull:
     def _judge(self, slot: Slot, came: Verdict | VenueError, orders: int, roll: float) -> Step:
         """Write down what a cancel brought back for one order, and decide what follows."""
         slot.hear(came)
-        waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, clock.now_s())
+        waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, self._now_s())
         return after_cancel(
             came, tries=slot.tries, was_unseen=slot.is_unseen, retry=self._retry, roll=roll, of=orders, waited_s=waited_s
         )
 
     async def _read(self, slot: Slot, turn: Turn) -> None:
         """Read one order, and do what that asks for."""
-        slot.begin(clock.now_s())
+        slot.begin(self._now_s())
         came = await read_order(self._sender, slot.order_id, turn, place=slot.place)
         slot.hear_read(came)
-        waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, clock.now_s())
+        waited_s = slot.waited_s(came.word if isinstance(came, Verdict) else None, self._now_s())
         retry, roll = self._retry, self._roll()
         step = after_read(came, tries=slot.tries, reads=slot.reads, retry=retry, roll=roll, waited_s=waited_s)
         await self._follow([(slot, step)])
@@ -380,7 +377,7 @@ class Pull:
             meant = work.unsettled()
             intent = await self._sender.ahead(turn, self._record.intends, meant)
             meant = [slot for slot in meant if not slot.is_settled]  # some may have been, by a read meanwhile
-            now_s = clock.now_s()
+            now_s = self._now_s()
             for slot in meant:
                 slot.begin(now_s)
                 slot.start(now_s)
@@ -405,7 +402,7 @@ class Pull:
                 if isinstance(step, Stop):
                     self._stop(step.fault, step.code)
                 for slot in meant:
-                    slot.settle(None, clock.now_s())
+                    slot.settle(None, self._now_s())
                 work.mass_ended(is_answered=False, may_have_acted=isinstance(came, TransportError | WireError) and turn.has_left)
                 return
             await self._take_named(came, meant, now_s)
@@ -430,7 +427,7 @@ class Pull:
         for slot in meant:
             if id(slot) not in named:
                 slot.hear(NOT_NAMED)
-                slot.settle(None, clock.now_s())
+                slot.settle(None, self._now_s())
         self._work.mass_ended(is_answered=True, is_whole=came.is_whole, may_have_acted=True)
         await self._follow(steps)
 
@@ -465,9 +462,9 @@ class Pull:
                 self._work.put_back(slot)
 
     def _settle(self, slot: Slot, outcome: Any) -> None:
-        slot.settle(outcome, clock.now_s())
+        slot.settle(outcome, self._now_s())
         self._work.settled()
-        began_s = clock.now_s() if slot.began_s is None else slot.began_s
+        began_s = self._now_s() if slot.began_s is None else slot.began_s
         if outcome is None and not self.is_over and self._lane.answered_s < began_s:
             self._stop(f"the venue gives no usable answer: {slot.error}", Fault.UNREACHABLE)
         self._tell(slot)
@@ -491,7 +488,7 @@ class Pull:
             tries += 1
             came: Page | VenueError | None = None if turn is None else await self._ask_page(job, turn)
             if isinstance(came, Page):
-                self._work.fed(job, came, now_s=clock.now_s())
+                self._work.fed(job, came, now_s=self._now_s())
                 return
             if came is None:
                 self._work.failed(job, self.fault or "the run was stopped before the listing was complete")

@@ -7,7 +7,7 @@ is to stop, a short grace has passed. So what the venue has said by then is not 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from engine.journal.replay import Asked
 from engine.log import wants_debug
 from engine.pacing import Lanes, Turn
 from engine.recording import AccountRecord, Ahead
-from engine.secret import Mask, hide_in_error
+from engine.secret import Mask, Secret, hide_in_error
 from engine.venues.base import HttpAnswer, HttpRequest, MassWord, Transport, Venue
 
 T = TypeVar("T")
@@ -122,7 +122,8 @@ class Sender:
         self.served = 0.0
         self.tag = 0.0
         self.weight = account.weight
-        self.began_s = clock.now_s()
+        self._now_s = clock.of_loop()
+        self.began_s = self._now_s()
         self.is_bounded = is_bounded
         self.record = record
         self._health = route.lanes.health
@@ -167,7 +168,7 @@ class Sender:
                 of the caller.
         """
         asked = intent if turn.kind.is_cancel else await self.ahead(turn, self.record.asks, about)
-        made_s = clock.now_s()
+        made_s = self._now_s()
         answer: HttpAnswer | None = None
         self.waited_s += turn.waited_s
         try:
@@ -292,15 +293,17 @@ class Sender:
     async def _send(self, request: HttpRequest, turn: Turn, timeout_s: float | None = None) -> HttpAnswer:
         timeout_s = min(self.venue.timeout_s, timeout_s or self.venue.timeout_s)
         answer: HttpAnswer | None = None
-        shelter = anyio.CancelScope(shield=self._grace_s is not None, deadline=clock.now_s() + timeout_s)
+        shelter = anyio.CancelScope(shield=self._grace_s is not None, deadline=self._now_s() + timeout_s)
         self._shelters.add(shelter)
         try:
             with shelter:
                 answer = await self._transport.send(request, on_sent=turn.left)
                 turn.left()  # what was answered has left, whether the transport said so or not
         except TransportError as error:
-            for mask in self._masks(request):
-                hide_in_error(error, mask)
+            hide_in_error(error, self._mask)
+            own = self._own_mask(request)
+            if own is not None:
+                hide_in_error(error, own)
             if error.sent:
                 turn.left()
             error.sent = turn.has_left
@@ -312,16 +315,14 @@ class Sender:
             self.wire_s += turn.wire_s
         if answer is None:
             raise TransportError(f"no answer within {timeout_s:g} s, or before the stop", sent=turn.has_left, code="timeout")
-        for mask in self._masks(request):
-            answer = answer.masked(mask)
-        return answer
+        answer = answer.masked(self._mask)
+        own = self._own_mask(request)
+        return answer if own is None else answer.masked(own)
 
-    def _masks(self, request: HttpRequest) -> Iterator[Mask]:
-        """What finds our own secrets in what comes back: the account's, and this request's signature."""
-        yield self._mask
-        own = [secret for secret in request.secrets if secret not in self._secrets]
-        if own:
-            yield Mask(own)
+    def _own_mask(self, request: HttpRequest) -> Mask | None:
+        """What finds secrets of this request's own, such as its signature, in what comes back; None where it has none."""
+        own = [each for each in request.headers.values() if isinstance(each, Secret) and each not in self._secrets]
+        return Mask(own) if own else None
 
     def _tell(self, kind: Kind, came: object) -> None:
         told = {"kind": kind.value, "account": self.account.name, "venue": self.venue.name}

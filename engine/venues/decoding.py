@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from datetime import UTC
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -159,7 +160,7 @@ def json_value(answer: HttpAnswer) -> Any:
     if brackets > MOST_NESTED or (brackets > MOST_DEEP and _depth(body) > MOST_DEEP):
         return None
     try:
-        return _JSON.decode(body.decode("utf-8-sig"))
+        return _JSON.decode(body.removeprefix(BOM_UTF8).decode())
     except (ValueError, RecursionError):
         return None
 

@@ -6,7 +6,8 @@
 # make fuzz   look for bytes that break a decoder, with coverage as the guide: make fuzz SECONDS=60 TARGETS="opinion report"
 # make soak   draw runs from seeds and judge them, for as long as asked: make soak SEEDS=100000, which goes on where it stopped
 # make kills  kill processes that cancel orders, and see every run resumed to a true end: make kills KILLS=500 SEED=0
-# make bench  print ratios that say how close to the limits the engine comes
+# make bench  measure, and print a table of ratios that say how close to the limits the engine comes: make bench FULL=1 WRITE=1
+# make budget keep what an order costs now as what it may cost, for the gate in make check
 # make audit  ask the network whether a pinned package is known to be vulnerable, or withdrawn; part of no other target
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ SEEDS := 10000
 KILLS := 100
 TARGETS := $(notdir $(wildcard tests/fuzz/corpus/*))
 
-.PHONY: demo test check vendor fuzz soak kills bench audit mutants clean
+.PHONY: demo test check vendor fuzz soak kills bench budget peers audit mutants clean
 
 demo: .venv/.ready
 	$(BIN)/cancel-engine demo
@@ -31,6 +32,7 @@ check: .venv/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pip --disable-pip-version-check check
+	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='engine/core/*,engine/venues/*/wire.py,engine/venues/*/signing.py,engine/venues/decoding.py'
 
@@ -51,10 +53,15 @@ soak: .venv/.ready
 kills: .venv/.ready
 	$(BIN)/python tests/loopback/killing.py --kills $(KILLS) --seed $(SEED) --seconds 7200
 
-bench: .venv/.ready
-	$(BIN)/python benchmarks/pace.py
-	$(BIN)/python benchmarks/mass.py
-	$(BIN)/python benchmarks/journal.py
+# Other clients are measured where their environments could be set up; where not, the table says so.
+bench: .venv-bench/.ready
+	$(MAKE) peers || echo "not every other client could be set up; the table says which are missing"
+	.venv-bench/bin/python -m benchmarks $(BENCHMARKS) $(if $(FULL),--full) $(if $(WRITE),--write)
+
+peers: vendor .venv-peers/.ready
+
+budget: .venv/.ready
+	$(BIN)/python -m benchmarks.gate --write
 
 # pip-audit brings some 30 packages that nothing else here needs, so it has an environment of its own, made when it is asked for.
 audit:
@@ -63,7 +70,7 @@ audit:
 	@$(PYTHON) tests/audit.py .venv-audit/bin
 
 clean:
-	rm -rf .venv .venv-audit .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills
+	rm -rf .venv .venv-audit .venv-bench .venv-peers .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -78,6 +85,16 @@ clean:
 .venv-vendor-polymarket/.ready: tests/vendor/requirements-polymarket.txt
 	$(PYTHON) -m venv .venv-vendor-polymarket
 	.venv-vendor-polymarket/bin/pip install --quiet --disable-pip-version-check --requirement tests/vendor/requirements-polymarket.txt
+	touch $@
+
+.venv-bench/.ready: benchmarks/requirements.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
+	touch $@
+
+.venv-peers/.ready: benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements-peers.txt
 	touch $@
 
 .venv-fuzz/.ready: tests/fuzz/requirements.txt pyproject.toml constraints.txt

@@ -1,9 +1,9 @@
 """Run benchmarks, show the table, and keep what was measured.
 
-    python -m benchmarks                        all of them, small: a few minutes
-    python -m benchmarks overhead latency       some of them
-    python -m benchmarks --full --write         the figures of the README and of docs/benchmarks.md, with their plots
-    python -m benchmarks --render               write these again from what was measured last
+python -m benchmarks                        all of them, small: a few minutes
+python -m benchmarks overhead latency       some of them
+python -m benchmarks --full --write         the figures of the README and of docs/benchmarks.md, with their plots
+python -m benchmarks --render               write these again from what was measured last
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def write(results: Results) -> None:
 
 def main() -> None:
     """Measure, print, keep."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(MODULES)}; all unless given")
     parser.add_argument("--full", action="store_true", help="the sizes that the documents are of")
     parser.add_argument("--write", action="store_true", help="keep the figures, and write README, document and plots")

@@ -79,16 +79,13 @@ class Shelf:
         rows = self.open if rows is None else rows
         if self.open == len(self._flags):
             return list(range(offset, min(offset + rows, self.open)))
-        self._first = at = self._find(self._first)
+        at = self._flags.find(1, self._first)
+        self._first = max(at, self._first)
         found: list[int] = []
         while at >= 0 and len(found) < offset + rows:
             found.append(at)
             at = self._flags.find(1, at + 1)
         return found[offset:]
-
-    def _find(self, begin: int) -> int:
-        at = self._flags.find(1, begin)
-        return len(self._flags) if at < 0 else at
 
 
 class _Shelves:

@@ -23,6 +23,7 @@ from engine.venues.polymarket import wire as polymarket
 BASE_URL = "http://127.0.0.1:9"
 IDS = [polymarket_id(0, number) for number in range(1_000)]
 
+
 def measure(*, is_full: bool) -> Iterator[Row]:
     """Rows of `core`; all of them as multiples of one JSON decode of a cancel's answer, to compare machines."""
     rounds, round_s = (15, 0.2) if is_full else (5, 0.05)
@@ -39,6 +40,7 @@ def measure(*, is_full: bool) -> Iterator[Row]:
             repeats=rounds,
             figures={"loops in each": number},
         )
+
 
 def steps() -> dict[str, tuple[Callable[[], object], int]]:
     """Name to the step, and over how many orders what it takes is divided."""
@@ -83,8 +85,10 @@ def steps() -> dict[str, tuple[Callable[[], object], int]]:
         ),
     }
 
+
 def _answered(came: bytes) -> HttpAnswer:
     return HttpAnswer(status=200, body=came.partition(b"\r\n\r\n")[2])
+
 
 def _through_a_window() -> Callable[[], object]:
     log = SendLog(Window(15, 1.0))
@@ -100,9 +104,9 @@ def _through_a_window() -> Callable[[], object]:
 
     return step
 
+
 def _place() -> object:
     slots = Slots()
     for order_id in IDS:
         slots.place(order_id)
     return slots
-

@@ -1,7 +1,7 @@
 """Latency: from the call to the first byte at the venue, warm and cold, and what the engine adds to a request.
 
-The venue notes when the first byte of each connection's bytes reached it, on the same monotonic clock as ours: what the kernel and
-its own waking up take is counted as ours, for every client alike.
+The venue notes when bytes reached it, on the same monotonic clock as ours: what the kernel and its own waking up take is counted
+as ours, for every client alike.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ def measure(*, is_full: bool) -> Iterator[Row]:
     """Rows of `latency`."""
     calls, cold = (1_000, 100) if is_full else (200, 30)
     with running_venue("opinion", orders=calls + 1) as venue:
+        bare = _bare(venue, calls)
         for name, new_loop in LOOPS.items():
             with asyncio.Runner(loop_factory=new_loop) as runner:
-                yield from _first_byte(f"warm engine, {name}", runner.run(_warm(venue, calls)), most_ms=1.0)
-                yield from _first_byte(f"engine that was just made, {name}", runner.run(_cold(venue, cold)), most_ms=None)
+                yield from _first_byte(f"warm engine, {name}", runner.run(_warm(venue, calls)), bare, most_ms=1.0)
+                yield from _first_byte(f"engine that was just made, {name}", runner.run(_cold(venue, cold)), bare, most_ms=None)
     rounds = 5 if is_full else 3
     for in_flight in IN_FLIGHT:
         yield from _added(in_flight, rounds, per_connection=60 if in_flight == 1 else 20)
@@ -74,7 +75,20 @@ async def _cold(venue: RunningVenue, calls: int) -> list[float]:
     return came
 
 
-def _first_byte(what: str, came: Sequence[float], *, most_ms: float | None) -> Iterator[Row]:
+def _bare(venue: RunningVenue, calls: int) -> list[float]:
+    """The same from a bare socket that stands: what the kernel and the venue's waking up take."""
+    venue.refill()
+    came: list[float] = []
+    with socket.create_connection(("127.0.0.1", venue.port)) as way:
+        for number in range(calls):
+            began_s = time.perf_counter()
+            way.sendall(prepared(venue.port, opinion_id(0, number)))
+            way.recv(4_096)
+            came.append(venue.last_arrival_s() - began_s)
+    return came
+
+
+def _first_byte(what: str, came: Sequence[float], bare: Sequence[float], *, most_ms: float | None) -> Iterator[Row]:
     for name, share in SHARES:
         yield Row(
             group="latency",
@@ -83,7 +97,7 @@ def _first_byte(what: str, came: Sequence[float], *, most_ms: float | None) -> I
             unit="ms",
             most=most_ms if name == "p99" else None,
             repeats=len(came),
-            figures={"calls": len(came)},
+            figures={"calls": len(came), "bare socket ms": round(1000 * percentile(bare, share), 3)},
             is_head=name == "p99" and most_ms is not None,
         )
 

@@ -11,7 +11,11 @@ from pathlib import Path
 def machine() -> dict[str, str]:
     """Kind of machine, memory, system, Python, and the packages that the figures depend on most."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found = {"machine": f"{cores} shared cores of {_processor()}", "memory": _memory(), "system": f"{platform.system()} {_release()}"}
+    found = {
+        "machine": f"{cores} shared cores of {_processor()}",
+        "memory": _memory(),
+        "system": f"{platform.system()} {_release()}",
+    }
     found["Python"] = platform.python_version()
     for name in ("aiohttp", "anyio", "uvloop", "orjson"):
         try:

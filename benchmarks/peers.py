@@ -110,12 +110,10 @@ def measure(*, is_full: bool) -> Iterator[Row]:
 def _named(peer: Peer, what: str, way: str, orders: int, latency_s: float, *, rounds: int, fewer: bool) -> Row:
     few = min(orders, 100) if peer.is_serial and fewer and latency_s else orders
     ours, theirs = [], []
-    for number in range(rounds):
-        pair = {"engine": lambda: _ours(peer.venue, orders, latency_s), "peer": lambda: _theirs(peer, what, few, latency_s)}
-        came = {name: pair[name]() for name in (("engine", "peer") if number % 2 else ("peer", "engine"))}
-        mine, other = came["engine"], came["peer"]
-        if isinstance(other, str) or isinstance(mine, str):
-            return Row(group="peers", name=_name(peer, way, orders, latency_s), value=None, unit=UNIT, note=str(other))
+    for _ in range(rounds):
+        mine, other = _ours(peer.venue, orders, latency_s), _theirs(peer, what, few, latency_s)
+        if isinstance(other, str):
+            return Row(group="peers", name=_name(peer, way, orders, latency_s), value=None, unit=UNIT, note=other)
         ours.append(_true(mine, orders))
         theirs.append(Done(other.took_s * orders / few, other.told, other.left))
     ratios = [other.took_s / mine.took_s for mine, other in zip(ours, theirs, strict=True)]

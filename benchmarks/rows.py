@@ -22,7 +22,7 @@ class Row:
         group: Which benchmark, such as `overhead`.
         name: What was done.
         value: The figure; None where it could not be measured, and `note` says why.
-        unit: What it counts, such as "x the hand-written loop". A ratio within one run wherever there is something to compare with.
+        unit: What it counts, such as "x the hand-written loop": a ratio within one run where there is something to compare with.
         spread: The least and the most of the repeats; None where there was one.
         repeats: How many there were.
         least: What the figure should reach, or None.
@@ -199,16 +199,11 @@ def _origin(results: Results) -> str:
 def readme_block(results: Results, plot: str) -> str:
     """What stands in the README between its markers, these included."""
     rows = [row for row in results.rows if row.is_head]
-    lines = [
-        BEGIN,
-        f"![What a cancel costs, and how it grows]({plot})",
-        "",
-        markdown_table(rows, with_figures=False),
-        "",
-        f"{_origin(results)} Ratios are medians of runs that took turns within one run of the command; every row, and what it "
-        "is made of, stands in [docs/benchmarks.md](docs/benchmarks.md).",
-        END,
-    ]
+    picture = f"![How long other clients take, and cancels a second against aiohttp by hand and bare sockets]({plot})"
+    words = f"""{_origin(results)}
+Ratios are medians of runs that took turns within one run of the command. Every row, and what it is made of, stands in
+[docs/benchmarks.md](docs/benchmarks.md)."""
+    lines = [BEGIN, picture, "", markdown_table(rows, with_figures=False), "", words, END]
     return "\n".join(lines)
 
 
@@ -226,17 +221,24 @@ def with_block(readme: str, block: str) -> str:
 
 
 HEADINGS = {
-    "pace": ("Pace", "The least time that the quota allows, with the round trips that no client can avoid, over the time taken."),
+    "pace": (
+        "Pace",
+        "The least time that the quota allows, with the round trips that no client can avoid, over the time taken.",
+    ),
     "overhead": (
         "Overhead",
-        "The engine with everything on and the venue's limits lifted, against an aiohttp loop as one writes it by hand (a "
-        "semaphore, gather, `json=`), both with warm connections to the same venue, which is one protocol in a process of its own.",
+        """The engine with everything on and the venue's limits lifted, against an aiohttp loop as one writes it by hand (a
+semaphore, gather, `json=`), both with warm connections to the same venue, which is one protocol in a process of its own.""",
     ),
-    "limit": ("Limit", "The same against bare sockets that write prepared bytes: how far all of Python's layers are from the machine."),
+    "limit": (
+        "Limit",
+        "The same against bare sockets that write prepared bytes: how far all of Python's layers are from the machine.",
+    ),
     "peers": (
         "Peers",
-        "What else takes orders off these books, with one key. Where orders are named, all are known and open. *Left open* is what "
-        "the simulated venue's book says afterwards, whatever was reported.",
+        """What else takes orders off these books, with one key, every client with one read behind it. Orders that are named are
+all known and open. *Left open* is what the venue's book says afterwards, whatever was reported. After a cancel-all the engine has
+also listed until nothing was left; the others have not.""",
     ),
     "latency": ("Latency", "From the call to the first byte at the venue, and what the engine adds to a request."),
     "scale": ("Scale", "How time, CPU and memory grow with accounts and orders: 1 is growth in step with them."),
@@ -248,11 +250,9 @@ HEADINGS = {
 
 def document(results: Results, plots: Mapping[str, str]) -> str:
     """The whole of docs/benchmarks.md; `plots` gives the picture of a benchmark where there is one."""
-    lines = ["# Benchmarks", "", f"{_origin(results)} Written by that command, not by hand.", ""]
-    lines += [
-        "Figures of one machine and one day; ratios travel better. Runs that are compared take turns; a ratio is the median over such",
-        "pairs, with the least and the most beside it. Everything runs over loopback, and is bounded in number and time.",
-    ]
+    words = """Figures of one machine and one day; ratios travel better. Runs that are compared take turns; a ratio is the median
+over such pairs, with the least and the most beside it. Everything runs over loopback, and is bounded in number and time."""
+    lines = ["# Benchmarks", "", f"{_origin(results)} Written by that command, not by hand.", "", words]
     for group, (heading, sentence) in HEADINGS.items():
         rows = results.of(group)
         if not rows:

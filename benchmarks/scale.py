@@ -1,9 +1,11 @@
 """Scale: how wall time, CPU and memory grow with accounts and orders, under a virtual clock and over loopback.
 
-Each size has a process of its own, so that its memory is counted from nothing. The venue's orders take a byte each; over loopback they
-are in another process.
+Each size has a process of its own, so that its memory is counted from nothing. The venue's orders take a byte each; over loopback
+they are in another process.
 
     python -m benchmarks.scale WHERE ACCOUNTS ORDERS
+
+`BENCH_LARGEST` leaves out sizes of more orders than it says: a million over loopback takes a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -31,6 +34,9 @@ LATENCY_S = 0.03
 LONGEST_S = 1_800.0
 """How long one size may take."""
 
+SMALL, TRIES = 20_000, 3
+"""Up to so many orders a size is tried so often, and its fastest try counts: a machine that is shared only ever takes more."""
+
 FEWEST = 1_000
 """Orders from which on a size counts for the exponent: below, what a run costs by itself hides what an order costs."""
 
@@ -40,21 +46,21 @@ MOST_BYTES = 1.5 * 2**30
 
 def measure(*, is_full: bool) -> Iterator[Row]:
     """Rows of `scale`: sizes are (accounts, orders of each)."""
-    most_accounts, most_orders = (100_000, 10_000) if is_full else (1_000, 100)
-    accounts = [(number, 10) for number in (1, 10, 100, 1_000, 10_000, 100_000) if number <= most_accounts]
-    orders = [(100, number) for number in (1, 10, 100, 1_000, 10_000) if number <= most_orders]
+    largest = int(os.environ.get("BENCH_LARGEST", "1000000" if is_full else "10000"))
+    accounts = [(number, 10) for number in (1, 10, 100, 1_000, 10_000, 100_000) if number * 10 <= largest]
+    orders = [(100, number) for number in (1, 10, 100, 1_000, 10_000) if number * 100 <= largest]
     for where in ("virtual clock", "loopback"):
         for what, sizes in (("accounts", accounts), ("orders", orders)):
             yield from _growth(where, what, sizes)
 
 
 def _growth(where: str, what: str, sizes: Sequence[tuple[int, int]]) -> Iterator[Row]:
-    came = {size: _in_a_process(where, *size) for size in sizes}
+    came = {size: _best_of(where, *size) for size in sizes}
     counted = {size: took for size, took in came.items() if size[0] * size[1] >= FEWEST}
     if len(counted) < 2:
         counted = dict(list(came.items())[-2:])
     totals = [accounts * orders for accounts, orders in counted]
-    first, last = list(came)[0], list(came)[-1]
+    first, last = next(iter(came)), list(came)[-1]
     for cost, name in (("cpu_s", "CPU"), ("wall_s", "time"), ("grown", "memory")):
         if cost == "wall_s" and where == "virtual clock":
             continue  # its wall time is its CPU
@@ -87,6 +93,12 @@ def _growth(where: str, what: str, sizes: Sequence[tuple[int, int]]) -> Iterator
             },
             note=("within" if took["peak"] <= MOST_BYTES else "NOT within") + " 1.5 GiB" if is_million else "",
         )
+
+
+def _best_of(where: str, accounts: int, orders: int) -> dict[str, float]:
+    """The try that took least CPU."""
+    tries = TRIES if accounts * orders <= SMALL else 1
+    return min((_in_a_process(where, accounts, orders) for _ in range(tries)), key=lambda took: took["cpu_s"])
 
 
 def _in_a_process(where: str, accounts: int, orders: int) -> dict[str, float]:

@@ -42,7 +42,9 @@ async def run(spec: dict[str, Any]) -> None:
     else:
         with_limits = spec["quota"] is not None
         buckets = {"buckets": "enforced" if with_limits else "off", "tier": spec["tier"], "delays": with_limits}
-        simulator = PolymarketSimulator(seed=1, rules=PolymarketRules(latency_s=spec["latency_s"], epoch_s=time.time(), **buckets))
+        simulator = PolymarketSimulator(
+            seed=1, rules=PolymarketRules(latency_s=spec["latency_s"], epoch_s=time.time(), **buckets)
+        )
         for number, orders in enumerate(spec["sizes"]):
             known = simulator.add_account(f"a{number}", orders=orders, private_key=None if number else WALLET)
             keys.append([known.address, known.api_key, known.secret, known.passphrase])

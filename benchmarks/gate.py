@@ -16,6 +16,7 @@ import asyncio
 import cProfile
 import gc
 import json
+import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ from engine.venues.base import Transport, Venue
 from engine.venues.opinion import Opinion, OpinionKey
 from engine.venues.polymarket import Polymarket, PolymarketKey
 
+PYTHON = ".".join(platform.python_version_tuple()[:2])
 BUDGET = Path(__file__).with_name("budget.json")
 OURS = str(Path(__file__).parent)
 
@@ -40,8 +42,11 @@ LATENCY_S = 0.03
 FEW, MANY = 100, 300
 ROUNDS = 7
 
-EXACT, NEAR, WIDE = 1.1, 1.25, 1.75
+EXACT, NEAR, WIDE = 1.03, 1.1, 1.75
 """What a figure may be of its budget: counted without a socket, counted over loopback, and a ratio of CPU."""
+
+ELSEWHERE = 1.25
+"""What a count may be under another Python than the budget's: the same code is other calls there."""
 
 TIGHT = 0.85
 """Below this share of its budget a figure has left room for a regression that nobody would see."""
@@ -108,12 +113,12 @@ def for_one_more(work: Work) -> dict[str, float]:
 # --- the work
 
 
-def by_id(venue: Venue | None = None) -> Work:
+def by_id(venue: Venue | None = None, *, in_flight: int = 64) -> Work:
     """Cancel known orders at Opinion, one request for each."""
 
     async def work(orders: int) -> None:
         transport = BookTransport(OpinionBook(1, orders), latency_s=LATENCY_S)
-        async with CancelEngine(venue or Opinion(HOST, limits=None), transport=transport) as engine:
+        async with CancelEngine(venue or Opinion(HOST, limits=None), transport=transport, in_flight=in_flight) as engine:
             summary = await engine.cancel_orders(OPINION, [opinion_id(0, number) for number in range(orders)])
         _require(summary.cancelled, orders)
 
@@ -218,14 +223,21 @@ def _run_virtually(work: Work) -> None:
 # --- judging
 
 
-def margins(names: Sequence[str]) -> dict[str, float]:
+def margins(names: Sequence[str], *, is_elsewhere: bool = False) -> dict[str, float]:
     """What each figure may be of its budget, by its name."""
-    return {name: NEAR if "loopback" in name else WIDE if "CPU" in name else EXACT for name in names}
+    counts = {name: NEAR if "loopback" in name else EXACT for name in names}
+    return {name: WIDE if "CPU" in name else ELSEWHERE if is_elsewhere else margin for name, margin in counts.items()}
 
 
-def judged(found: Mapping[str, float], budget: Mapping[str, float]) -> tuple[bool, list[str]]:
-    """Whether nothing is dearer than its budget allows, and a line for each figure; one without a budget is dearer than that."""
-    allowed = margins(list(found))
+def judged(found: Mapping[str, float], budget: Mapping[str, float], *, is_elsewhere: bool = False) -> tuple[bool, list[str]]:
+    """Whether nothing is dearer than its budget allows, and a line for each figure; one without a budget is dearer than that.
+
+    Args:
+        found: What was counted.
+        budget: What was kept.
+        is_elsewhere: Whether it was kept under another Python.
+    """
+    allowed = margins(list(found), is_elsewhere=is_elsewhere)
     lines: list[str] = []
     is_good = True
     for name, figure in found.items():
@@ -241,6 +253,7 @@ def judged(found: Mapping[str, float], budget: Mapping[str, float]) -> tuple[boo
 
 WORKS: dict[str, Work] = {
     "a cancel by id": by_id(),
+    "a cancel by id, one after another": by_id(in_flight=1),
     "a cancel of a listed order": by_page,
     "one id of a large request": together,
     "one listed order of a large request": everything,
@@ -268,8 +281,10 @@ def main() -> None:
     chosen = parser.parse_args()
     found = measured()
     if chosen.write:
-        BUDGET.write_text(json.dumps({name: round(figure, 3) for name, figure in found.items()}, indent=1) + "\n", "utf-8")
-    is_good, lines = judged(found, json.loads(BUDGET.read_text("utf-8")))
+        figures = {name: round(figure, 3) for name, figure in found.items()}
+        BUDGET.write_text(json.dumps({"python": PYTHON, "figures": figures}, indent=1) + "\n", "utf-8")
+    budget = json.loads(BUDGET.read_text("utf-8"))
+    is_good, lines = judged(found, budget["figures"], is_elsewhere=budget["python"] != PYTHON)
     print("\n".join(lines))
     if not is_good:
         print("the engine does more for an order than it did: mend that, or say with `make budget` that it is worth it")

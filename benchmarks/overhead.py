@@ -21,7 +21,7 @@ PIPELINED = 256
 
 def measure(*, is_full: bool) -> Iterator[Row]:
     """Rows of `overhead` and of `limit`."""
-    cancels, rounds = (3_000, 15) if is_full else (600, 7)
+    cancels, rounds = (2_000, 9) if is_full else (600, 7)
     ids = [opinion_id(0, number) for number in range(cancels + WARM)]
     with running_venue("opinion", orders=len(ids)) as venue:
         best = max(_pipelined(venue, ids) for _ in range(rounds))

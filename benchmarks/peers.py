@@ -97,7 +97,7 @@ def measure(*, is_full: bool) -> Iterator[Row]:
         for what, way in peer.ways:
             for orders in (200, 1_000):
                 for latency_s in (0.05, 0.0):
-                    yield _named(peer, what, way, orders, latency_s, rounds=rounds, fewer=not is_full)
+                    yield _named(peer, what, way, orders, latency_s, rounds=1 if peer.is_serial else rounds, fewer=not is_full)
         for orders in (300, 2_050):
             yield _everything(peer, orders, 0.0)
         if peer.venue == "opinion":

@@ -294,7 +294,7 @@ class Costly(Opinion):
 
 
 def test_counts_do_not_depend_on_the_machine():
-    """What one more order costs comes out nearly the same each time: within a hundredth, where the gate allows a tenth."""
+    """What one more order costs comes out nearly the same each time: within a hundredth, where the gate allows three."""
     first, second = (gate.for_one_more(gate.by_id())["calls"] for _ in range(2))
 
     assert math.isclose(first, second, rel_tol=0.01)
@@ -310,7 +310,7 @@ def test_the_gate_sees_what_an_order_has_come_to_cost():
 
 def test_the_gate_wants_a_budget_for_everything():
     """A figure without a budget is dearer than it may be, and one far below its budget is said to be loose."""
-    assert (False, ["DEARER new: 1.00, budget 0.00, at most 1.1 x"]) == gate.judged({"new": 1.0}, {})
+    assert (False, ["DEARER new: 1.00, budget 0.00, at most 1.03 x"]) == gate.judged({"new": 1.0}, {})
 
     is_good, lines = gate.judged({"old": 1.0}, {"old": 2.0})
 
@@ -320,12 +320,15 @@ def test_the_gate_wants_a_budget_for_everything():
 
 
 def test_margins_are_as_wide_as_what_they_are_of():
-    """Counts may move by a tenth, over loopback by a quarter, and a ratio of CPU by three quarters."""
-    assert [1.1, 1.25, 1.75] == list(gate.margins(["a: calls", "a over loopback: calls", "a: CPU of the yardstick's"]).values())
+    """Counts may hardly move, over loopback by a tenth, a ratio of CPU by three quarters; under another Python counts may, too."""
+    names = ["a: calls", "a over loopback: calls", "a: CPU of the yardstick's"]
+
+    assert [1.03, 1.1, 1.75] == list(gate.margins(names).values())
+    assert [1.25, 1.25, 1.75] == list(gate.margins(names, is_elsewhere=True).values())
 
 
 def test_every_figure_has_its_budget():
     """The kept budget names exactly what the gate counts."""
     named = {f"{name}: {what}" for name in gate.WORKS for what in gate.COUNTED} | set(gate.FIGURES)
 
-    assert named == set(json.loads(gate.BUDGET.read_text("utf-8")))
+    assert named == set(json.loads(gate.BUDGET.read_text("utf-8"))["figures"])

@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.machine import machine
-from benchmarks.rows import HEADINGS, Results, Row, document, readme_block, text_table, with_block
+from benchmarks.rows import HEADINGS, Results, Row, document, readme_block, shown, text_table, with_block
 
 ROOT = Path(__file__).parent.parent
-KEPT = ROOT / "benchmarks" / "results" / "full.json"
-SMALL = ROOT / "benchmarks" / "results" / "small.json"
+KEPT = ROOT / "benchmarks" / "results" / "kept.json"
+LAST = ROOT / "benchmarks" / "results" / "last.json"
 PLOTS = "docs/benchmarks"
 README_PLOT = f"{PLOTS}/readme.svg"
 
@@ -29,15 +29,14 @@ MODULES = ("core", "overhead", "latency", "pace", "peers", "scale", "journal")
 """Each measures the rows of its own name; `overhead` also those of `limit`."""
 
 
-def measured(names: list[str], *, is_full: bool) -> Iterator[Row]:
-    """The rows of these benchmarks as they come."""
-    for name in names:
-        began_s = time.perf_counter()
-        measure: Callable[..., Iterator[Row]] = importlib.import_module(f"benchmarks.{name}").measure
-        for row in measure(is_full=is_full):
-            print(f"{row.group}: {row.name}: {row.value} {row.unit}", file=sys.stderr, flush=True)
-            yield row
-        print(f"{name} took {time.perf_counter() - began_s:.0f} s", file=sys.stderr, flush=True)
+def measured(name: str, *, is_full: bool) -> Iterator[Row]:
+    """The rows of one benchmark as they come."""
+    began_s = time.perf_counter()
+    measure: Callable[..., Iterator[Row]] = importlib.import_module(f"benchmarks.{name}").measure
+    for row in measure(is_full=is_full):
+        print(f"{row.group}: {row.name}: {shown(row.value)} {row.unit}", file=sys.stderr, flush=True)
+        yield row
+    print(f"{name} took {time.perf_counter() - began_s:.0f} s", file=sys.stderr, flush=True)
 
 
 def in_order(rows: list[Row]) -> tuple[Row, ...]:
@@ -46,13 +45,17 @@ def in_order(rows: list[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: groups.index(row.group)))
 
 
-def merged(old: Results | None, new: Results) -> Results:
-    """The new results, with the old rows of benchmarks that were not run."""
-    if old is None:
-        return new
-    run = {row.group for row in new.rows}
-    kept = [row for row in old.rows if row.group not in run]
-    return Results(date=new.date, size=new.size, machine=new.machine, rows=in_order([*kept, *new.rows]))
+def keep(path: Path, rows: list[Row], *, size: str) -> Results:
+    """Keep these rows, and what was kept before of benchmarks that were not run, if of the same size; all that is kept now."""
+    run = {row.group for row in rows}
+    before = Results.from_json(path.read_text("utf-8")) if path.exists() else None
+    old = before.rows if before is not None and before.size == size else ()
+    date = datetime.now(UTC).date().isoformat()
+    all_rows = in_order([*(row for row in old if row.group not in run), *rows])
+    results = Results(date=date, size=size, machine=machine(), rows=all_rows)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(results.to_json(), "utf-8")
+    return results
 
 
 def write(results: Results) -> None:
@@ -81,17 +84,14 @@ def main() -> None:
     if chosen.render:
         write(Results.from_json(KEPT.read_text("utf-8")))
         return
-    names = [name for name in MODULES if name in (chosen.names or MODULES)]
-    rows = in_order(list(measured(names, is_full=chosen.full)))
-    date = datetime.now(UTC).date().isoformat()
-    results = Results(date=date, size="full" if chosen.full else "small", machine=machine(), rows=rows)
-    print(text_table(results.rows))
-    target = KEPT if chosen.full and chosen.write else SMALL
-    target.parent.mkdir(exist_ok=True)
-    if target == KEPT and len(names) < len(MODULES) and KEPT.exists():
-        results = merged(Results.from_json(KEPT.read_text("utf-8")), results)
-    target.write_text(results.to_json(), "utf-8")
-    print(f"\nkept in {target.relative_to(ROOT)}")
+    size, path = "full" if chosen.full else "small", KEPT if chosen.write else LAST
+    rows: list[Row] = []
+    for name in (name for name in MODULES if name in (chosen.names or MODULES)):
+        new = list(measured(name, is_full=chosen.full))
+        rows += new
+        results = keep(path, new, size=size)  # one by one, so that a run that is broken off has not been in vain
+    print(text_table(in_order(rows)))
+    print(f"\nkept in {path.relative_to(ROOT)}")
     if chosen.write:
         write(results)
 

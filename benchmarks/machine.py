@@ -16,6 +16,7 @@ def machine() -> dict[str, str]:
         "memory": _memory(),
         "system": f"{platform.system()} {_release()}",
     }
+    found["load average"] = f"{os.getloadavg()[1]:.1f}"  # of the last five minutes, the benchmarks' own work included
     found["Python"] = platform.python_version()
     for name in ("aiohttp", "anyio", "uvloop", "orjson"):
         try:

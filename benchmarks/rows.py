@@ -183,7 +183,10 @@ def markdown_table(rows: Iterable[Row], *, with_figures: bool) -> str:
     names = ["", "figure", "spread", "asked", "met"] + (["made of"] if with_figures else [])
     lines = [f"| {' | '.join(names)} |".replace("|  |", "| |", 1), "| --- " * len(names) + "|"]
     for row in rows:
-        cells = [row.name, f"{shown(row.value)} {row.unit}", _spread(row), row.target, _verdict(row)]
+        figure = f"{shown(row.value)} {row.unit}"
+        if row.note and not with_figures:  # that somebody was fast and left orders open is no figure without that
+            figure += f"; {row.note}"
+        cells = [row.name, figure, _spread(row), row.target, _verdict(row)]
         cells += [_figures(row)] if with_figures else []
         lines.append("| " + " | ".join(each.replace("|", "\\|") for each in cells) + " |")
     return "\n".join(lines)

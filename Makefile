@@ -9,7 +9,8 @@
 # make docs   write anew what the documents say of commands and settings
 # make wheel  set up the environment in which tests/test_wheel.py builds the wheel
 # make pictures  take the pictures of docs/html-report.md anew, in the Chromium of this machine
-# make bench  print ratios that say how close to the limits the engine comes
+# make bench  measure, and print a table of ratios that say how close to the limits the engine comes: make bench FULL=1 WRITE=1
+# make budget keep what an order costs now as what it may cost, for the gate in make check
 # make audit  ask the network whether a pinned package is known to be vulnerable, or withdrawn; part of no other target
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ SEEDS := 10000
 KILLS := 100
 TARGETS := $(notdir $(wildcard tests/fuzz/corpus/*))
 
-.PHONY: demo test check docs wheel vendor fuzz soak kills pictures bench audit mutants clean
+.PHONY: demo test check docs wheel vendor fuzz soak kills pictures bench budget peers audit mutants clean
 
 demo: .venv/.ready
 	$(BIN)/cancel-engine demo
@@ -34,6 +35,7 @@ check: .venv/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pip --disable-pip-version-check check
+	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='engine/core/*,engine/venues/*/wire.py,engine/venues/*/signing.py,engine/venues/decoding.py'
 
@@ -62,10 +64,15 @@ kills: .venv/.ready
 pictures: .venv/.ready
 	PYTHONPATH=tests $(BIN)/python tests/browser/pictures.py
 
-bench: .venv/.ready
-	$(BIN)/python benchmarks/pace.py
-	$(BIN)/python benchmarks/mass.py
-	$(BIN)/python benchmarks/journal.py
+# Other clients are measured where their environments could be set up; where not, the table says so.
+bench: .venv-bench/.ready
+	$(MAKE) peers || echo "not every other client could be set up; the table says which are missing"
+	.venv-bench/bin/python -m benchmarks $(BENCHMARKS) $(if $(FULL),--full) $(if $(WRITE),--write)
+
+peers: vendor .venv-peers/.ready
+
+budget: .venv/.ready
+	$(BIN)/python -m benchmarks.gate --write
 
 # pip-audit brings some 30 packages that nothing else here needs, so it has an environment of its own, made when it is asked for.
 audit:
@@ -74,7 +81,7 @@ audit:
 	@$(PYTHON) tests/audit.py .venv-audit/bin
 
 clean:
-	rm -rf .venv .venv-audit .venv-wheel .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills
+	rm -rf .venv .venv-audit .venv-bench .venv-peers .venv-wheel .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -91,9 +98,7 @@ clean:
 	.venv-vendor-polymarket/bin/pip install --quiet --disable-pip-version-check --requirement tests/vendor/requirements-polymarket.txt
 	touch $@
 
-.venv-wheel/.ready: pyproject.toml
-	$(PYTHON) -m venv .venv-wheel
-	.venv-wheel/bin/pip install --quiet --disable-pip-version-check 'setuptools>=77'
+	rm -rf .venv .venv-audit .venv-bench .venv-peers .venv-wheel .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills
 	touch $@
 
 .venv-fuzz/.ready: tests/fuzz/requirements.txt pyproject.toml constraints.txt

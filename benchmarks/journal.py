@@ -1,28 +1,23 @@
-"""What writing a run down costs: throughput and the first cancel with a journal and without, recording alone, bytes on disk.
-
-    python benchmarks/journal.py            a small run of everything, about a minute
-    python benchmarks/journal.py --full     the sizes that the figures in the documentation are of
+"""Journal: what writing a run down costs: throughput and the first cancel with it and without, recording alone, bytes on disk.
 
 Runs with and without a journal take turns, and what counts is the median ratio of such pairs. Over HTTP the simulator has a
-process of its own; there is no limit and no latency, so that nothing hides the work. Every load is bounded.
+process of its own; there is no limit and no latency, so that nothing hides the work.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rows import Row
+from benchmarks.simulated import simulated
 from engine import Account, CancelEngine, OpenOrder, RunReport, Scope
 from engine.core.outcome import Outcome, Verdict, Word
 from engine.core.quota import Kind
@@ -31,7 +26,7 @@ from engine.journal import Journal
 from engine.log import new_log
 from engine.recording import RunRecorder
 from engine.secret import Secret
-from engine.simulator import MemoryTransport, OpinionRules, OpinionSimulator, SimulatedVenue, serve
+from engine.simulator import MemoryTransport, OpinionRules, OpinionSimulator, SimulatedVenue
 from engine.simulator.polymarket import PolymarketRules, PolymarketSimulator
 from engine.venues.base import Transport
 from engine.venues.opinion import Opinion, OpinionKey
@@ -50,7 +45,7 @@ def new_simulator(venue: str, orders: int) -> SimulatedVenue:
     else:
         simulator = OpinionSimulator(seed=1, rules=OpinionRules(quota=None))
     for number in range(ACCOUNTS):
-        simulator.add_account(f"a{number}", orders=orders // ACCOUNTS)  # type: ignore[attr-defined]
+        simulator.add_account(f"a{number}", orders=orders // ACCOUNTS)
     return simulator
 
 
@@ -60,14 +55,6 @@ def keys_of(simulator: SimulatedVenue) -> list[list[str]]:
         known = [simulator.account(name) for name in simulator.account_names]
         return [[each.address, each.api_key, each.secret, each.passphrase] for each in known]
     return [[simulator.account(name).api_key] for name in simulator.account_names]  # type: ignore[attr-defined]
-
-
-async def serve_venue(venue: str, orders: int) -> None:
-    """Serve it until stdin closes."""
-    simulator = new_simulator(venue, orders)
-    async with serve(simulator) as server:
-        print(json.dumps({"base_url": server.base_url, "keys": keys_of(simulator)}), flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 async def cancel(
@@ -94,14 +81,8 @@ async def cancel(
 
 def cancel_over_http(venue: str, orders: int, journal: Path | None) -> RunReport:
     """The same against a simulator in a process of its own."""
-    command = [sys.executable, __file__, "--serve", venue, str(orders)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603  # this very file
-        if server.stdin is None or server.stdout is None:
-            raise SystemExit("no pipes")
-        scene = json.loads(server.stdout.readline())
-        report = asyncio.run(cancel(venue, scene["base_url"], scene["keys"], journal=journal))
-        server.stdin.close()
-    return report
+    with simulated(venue, [orders // ACCOUNTS] * ACCOUNTS) as scene:
+        return asyncio.run(cancel(venue, scene.base_url, scene.keys, journal=journal))
 
 
 def cancel_in_memory(venue: str, orders: int, journal: Path | None, *, in_flight: int = 64) -> RunReport:
@@ -111,7 +92,7 @@ def cancel_in_memory(venue: str, orders: int, journal: Path | None, *, in_flight
     return asyncio.run(cancel(venue, NOWHERE, keys_of(simulator), journal=journal, transport=transport, in_flight=in_flight))
 
 
-def measure_pairs(what: str, run: Callable[[Path | None], RunReport], pairs: int, folder: Path) -> None:
+def measure_pairs(what: str, run: Callable[[Path | None], RunReport], pairs: int, folder: Path) -> Iterator[Row]:
     """Throughput and the first cancel, with a journal against without."""
     ratios, firsts, lates = [], [], []
     for number in range(pairs):
@@ -121,10 +102,20 @@ def measure_pairs(what: str, run: Callable[[Path | None], RunReport], pairs: int
         firsts.append(first := reports["off"].first_cancel_s or 0.0)
         lates.append((reports["on"].first_cancel_s or 0.0) - first)
     off = reports["off"]
-    print(
-        f"{what}: {statistics.median(ratios):.2f} of the throughput without a journal ({pairs} pairs of {off.total:,} orders, "
-        f"{min(ratios):.2f} to {max(ratios):.2f}; without, {off.total / off.elapsed_s:,.0f} orders a second); the first cancel "
-        f"{1000 * statistics.median(lates):.1f} ms later than after {1000 * statistics.median(firsts):.1f} ms"
+    yield Row(
+        group="journal",
+        name=f"throughput with a journal, {what}",
+        value=statistics.median(ratios),
+        unit="x the throughput without",
+        spread=(min(ratios), max(ratios)),
+        repeats=pairs,
+        figures={
+            "orders": off.total,
+            "without/s": round(off.total / off.elapsed_s),
+            "first cancel without ms": round(1000 * statistics.median(firsts), 1),
+            "first cancel later by ms": round(1000 * statistics.median(lates), 1),
+        },
+        is_head=what == "over HTTP",
     )
 
 
@@ -162,20 +153,24 @@ async def record(where: Any, outcomes: int) -> float:
         return time.perf_counter() - began_s
 
 
-def measure_recording(outcomes: int, folder: Path) -> None:
-    """A file, and a server's database where the environment names one."""
-    took_s = asyncio.run(record(folder / "recording.db", outcomes))
-    print(
-        f"recording: {took_s / 10 * 200_000 / outcomes:.2f} of the 10 s for 200,000 outcomes "
-        f"({outcomes:,} in a file: {took_s:.2f} s)"
-    )
-    url = os.environ.get("BENCH_POSTGRES")
-    if url:
-        took_s = asyncio.run(record(Secret(url), outcomes))
-        print(f"recording: {took_s / 10 * 200_000 / outcomes:.2f} of the same ({outcomes:,} in PostgreSQL: {took_s:.2f} s)")
+def measure_recording(outcomes: int, folder: Path) -> Iterator[Row]:
+    """Outcomes written down, in a file and, where `BENCH_POSTGRES` names one, in a database."""
+    wheres: dict[str, Any] = {"in a file": folder / "recording.db"}
+    if url := os.environ.get("BENCH_POSTGRES"):
+        wheres["in PostgreSQL"] = Secret(url)
+    for what, where in wheres.items():
+        took_s = asyncio.run(record(where, outcomes))
+        yield Row(
+            group="journal",
+            name=f"recording alone, {what}",
+            value=took_s / 10 * 200_000 / outcomes,
+            unit="of 10 s for 200,000 outcomes",
+            most=1.0,
+            figures={"outcomes": outcomes, "s": round(took_s, 2)},
+        )
 
 
-def measure_bytes(orders: int, folder: Path) -> None:
+def measure_bytes(orders: int, folder: Path) -> Iterator[Row]:
     """How large the file is, for each order."""
     for what, venue, in_flight in (
         ("Opinion, one after another", "opinion", 1),
@@ -185,20 +180,19 @@ def measure_bytes(orders: int, folder: Path) -> None:
         path = folder / f"{venue}-{in_flight}.db"
         report = cancel_in_memory(venue, orders, path, in_flight=in_flight)
         size = sum(each.stat().st_size for each in folder.glob(f"{path.name}*"))
-        each = size / report.total
-        print(f"bytes: {each / 400:.2f} of 400 for each order ({what}: {each:.0f}, of {report.total:,} orders)")
+        yield Row(
+            group="journal",
+            name=f"size of the file, {what}",
+            value=size / report.total,
+            unit="bytes for each order",
+            most=400,
+            figures={"orders": report.total},
+        )
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="the large run: some minutes")
-    parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.serve:
-        asyncio.run(serve_venue(chosen.serve[0], int(chosen.serve[1])))
-        return
-    pairs, orders = (9, 8_000) if chosen.full else (3, 2_000)
+def measure(*, is_full: bool) -> Iterator[Row]:
+    """Rows of `journal`."""
+    pairs, orders = (7, 4_000) if is_full else (3, 2_000)
     with tempfile.TemporaryDirectory() as name:
         for number, (what, run) in enumerate(
             (
@@ -209,10 +203,6 @@ def main() -> None:
         ):
             folder = Path(name) / str(number)
             folder.mkdir()
-            measure_pairs(what, run, pairs, folder)
-        measure_recording(200_000 if chosen.full else 20_000, Path(name))
-        measure_bytes(orders, Path(name))
-
-
-if __name__ == "__main__":
-    main()
+            yield from measure_pairs(what, run, pairs, folder)
+        yield from measure_recording(200_000 if is_full else 20_000, Path(name))
+        yield from measure_bytes(orders, Path(name))

@@ -98,7 +98,19 @@ clean:
 	.venv-vendor-polymarket/bin/pip install --quiet --disable-pip-version-check --requirement tests/vendor/requirements-polymarket.txt
 	touch $@
 
-	rm -rf .venv .venv-audit .venv-bench .venv-peers .venv-wheel .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills
+.venv-wheel/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/pip install --quiet --disable-pip-version-check 'setuptools>=77'
+	touch $@
+
+.venv-bench/.ready: benchmarks/requirements.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
+	touch $@
+
+.venv-peers/.ready: benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements-peers.txt
 	touch $@
 
 .venv-fuzz/.ready: tests/fuzz/requirements.txt pyproject.toml constraints.txt

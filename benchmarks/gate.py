@@ -104,6 +104,7 @@ def _is_ours(code: Any) -> bool:
 
 def for_one_more(work: Work) -> dict[str, float]:
     """What one more order takes, by the difference of two runs."""
+    counted(work, FEW)  # what the first engine of a process imports is no part of either
     few, many = counted(work, FEW), counted(work, MANY)
     more = MANY - FEW
     differences = (many.calls - few.calls, many.tasks - few.tasks, many.turns - few.turns)

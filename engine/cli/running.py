@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import anyio
 import click
@@ -68,7 +69,16 @@ def run(
                 return came if isinstance(came, RunReport) else progress.report()
 
     with metering.opened() as on_event:
-        return anyio.run(follow, on_event)
+        return anyio.run(follow, on_event, backend_options=fastest_loop())
+
+
+def fastest_loop() -> dict[str, Any]:
+    """What makes `anyio.run` take uvloop where it is installed (`cancel-engine[speed]`), and Python's own loop elsewhere."""
+    try:
+        import uvloop  # noqa: PLC0415  # an extra, and imported where a run is made alone
+    except ImportError:
+        return {}
+    return {"loop_factory": uvloop.new_event_loop}
 
 
 async def check_plan(engine: CancelEngine, wanted: Wanted, guard: Guard, scope: Scope, *, lists_first: bool) -> float | None:

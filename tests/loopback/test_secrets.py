@@ -1,6 +1,6 @@
 """The real client against a venue that repeats what it was sent, at the level of bytes: no error brings a key out.
 
-aiohttp has the headers in the clear in its own frames, and quotes what it cannot parse.
+The client has the headers in the clear in frames of its own, and its parser quotes what it cannot read.
 """
 
 import asyncio

@@ -169,13 +169,20 @@ def _ours(venue: str, orders: int, latency_s: float) -> Done:
 
 
 async def _cancel(venue: Opinion | Polymarket, account: Account, ids: Sequence[str] | None) -> tuple[float, int]:
-    """Seconds, and how many are reported as cancelled; everything where no ids are given. One read goes before, as for peers."""
+    """Seconds, and how many are reported as cancelled; everything where no ids are given. One read goes before, as for peers.
+
+    Of a cancel of everything these are the seconds until the last order was known to be cancelled. The listing that proves the
+    book empty comes after that, and no other client has one.
+    """
     async with CancelEngine(venue) as engine:
         async with aclosing(engine.open_orders(account)) as listed:
             await anext(listed)
         began_s = time.perf_counter()
-        summary = await (engine.cancel_all(account) if ids is None else engine.cancel_orders(account, ids))
-        return time.perf_counter() - began_s, summary.cancelled
+        if ids is not None:
+            summary = await engine.cancel_orders(account, ids)
+            return time.perf_counter() - began_s, summary.cancelled
+        summary = await engine.cancel_all(account)
+        return max(result.settled_s or 0.0 for result in summary.results), summary.cancelled
 
 
 def _theirs(peer: Peer, what: str, orders: int, latency_s: float) -> Done | str:
@@ -222,7 +229,7 @@ def _everything(peer: Peer, orders: int, refused_share: float) -> Row:
     with simulated(peer.venue, [orders], refused_share=refused_share) as scene:
         said = _asked(peer, {"what": "all", "base_url": scene.base_url, "key": scene.keys[0], "ids": []})
     condition = ", one cancel in ten refused" if refused_share else ""
-    name = f"{peer.name}, cancel-all of {orders:,} open orders{condition}"
+    name = f"{peer.name}, cancel-all of {orders:,} open orders{condition}, to the last cancel"
     if isinstance(said, str):
         return Row(group="peers", name=name, value=None, unit=UNIT, note=said)
     other = Done(*said, scene.counted["open"])

@@ -39,6 +39,7 @@ from engine.journal.entries import (
     FAULT,
     FOUND,
     INTENT,
+    MANY,
     NO_ACCOUNT,
     PLAN,
     REQUEST,
@@ -47,6 +48,7 @@ from engine.journal.entries import (
     SHOWN,
     SUMMARY,
     TEXT,
+    TOGETHER,
     WALK,
     Sheet,
 )
@@ -238,6 +240,8 @@ class RunRecorder:
         self._timer: asyncio.TimerHandle | None = None
         self._is_lost = False
         self._numbers: dict[str, int] = {}
+        self._together: dict[int, dict[str, list[Any]]] = {}
+        """What was joined, by account and kind, and is not on the sheet yet."""
 
     @property
     def lost(self) -> str | None:
@@ -287,20 +291,46 @@ class RunRecorder:
 
     def note(self, kind: str, account: int, body: Any) -> int:
         """Write something down; give back the number of its entry."""
-        seq, self._seq = self._seq, self._seq + 1
         loop = asyncio.get_running_loop()
         at_ms = round(max(0.0, loop.time() - self.start_s) * 1000)
+        self._close(account, at_ms)
+        self._put_later(loop)
+        return self._enter(kind, account, body, at_ms)
+
+    def join(self, kind: str, account: int, body: Any) -> None:
+        """The same for one of those of which several can share an entry, and whose number nobody asks for."""
+        of_account = self._together.get(account)
+        if of_account is None:
+            of_account = self._together[account] = {each: [] for each in TOGETHER}
+            self._put_later(asyncio.get_running_loop())
+        of_account[kind].append(body)
+
+    def _close(self, account: int, at_ms: int) -> None:
+        """Write down what was joined for this account, before anything else that may refer to it."""
+        for kind, bodies in self._together.pop(account, {}).items():
+            if len(bodies) == 1:
+                self._enter(kind, account, bodies[0], at_ms)
+            elif bodies:
+                self._enter(MANY, account, [kind, bodies], at_ms)
+
+    def _close_all(self) -> None:
+        at_ms = round(max(0.0, clock.now_s() - self.start_s) * 1000)
+        for account in [*self._together]:
+            self._close(account, at_ms)
+
+    def _enter(self, kind: str, account: int, body: Any, at_ms: int) -> int:
+        seq, self._seq = self._seq, self._seq + 1
         try:
             self._sheet.add(seq, at_ms, kind, account, body)
         except (TypeError, ValueError):  # a venue's code may be anything
             self._sheet.add(seq, at_ms, kind, account, json.loads(json.dumps(plain(body), default=shown)))
-        self._put_later(loop)
         return seq
 
     def _put(self) -> None:
         """Hand over what was written down until the end of this turn of the loop, for all who wait for that together."""
         self._is_due = False
         self._end_timer()
+        self._close_all()
         sheet, self._sheet = self._sheet, Sheet()
         waiting, self._waiting = self._waiting, []
         if self._writer is not None:
@@ -351,6 +381,7 @@ class RunRecorder:
             "outages": [outage.to_dict() for outage in report.outages],
             "unrecorded": self.lost,
         }
+        self._close_all()
         self.note(END, NO_ACCOUNT, body)
         self._end_timer()
         sheet, self._sheet = self._sheet, Sheet()
@@ -405,7 +436,7 @@ class _Recorded:
             self._run.note(AGAIN, self._number, [place, slot.place, times])
             return
         order = [] if slot.order is None else order_body(slot.order, self._run.texts)
-        self._run.note(FOUND, self._number, trimmed([place, slot.order_id, *order]))
+        self._run.join(FOUND, self._number, trimmed([place, slot.order_id, *order]))
 
     def shown(self, slot: Slot) -> None:
         if slot.order is not None:
@@ -417,7 +448,7 @@ class _Recorded:
             self._note(slot.place)
 
     def moved(self, slot: Slot) -> None:
-        self._run.note(FATE, self._number, fate_body(slot, self._run.start_s, self._run.texts))
+        self._run.join(FATE, self._number, fate_body(slot, self._run.start_s, self._run.texts))
 
     def plans(self, plan: Mapping[str, Any]) -> None:
         self._run.note(PLAN, self._number, plan)
@@ -469,7 +500,7 @@ class _Recorded:
     def heard(self, turn: Turn, came: object, *, asked: Asked | None) -> None:
         if asked is not None:
             over = [int(turn.has_left), ms(turn.wire_s), ms(turn.waited_s), _failure_of(came), _facts_of(came)]
-            self._run.note(ANSWER, self._number, trimmed([asked, *over]))
+            self._run.join(ANSWER, self._number, trimmed([asked, *over]))
 
     def walks(self, number: int, taken_up: int) -> None:
         self._run.note(WALK, self._number, [number, taken_up])
@@ -479,7 +510,7 @@ class _Recorded:
 
     def ends(self, summary: CancelSummary, stop: str | None) -> None:
         for asked, _ in self._lines.values():
-            self._run.note(ANSWER, self._number, [asked, 0, 0, 0])  # its turn did not come, so it never left
+            self._run.join(ANSWER, self._number, [asked, 0, 0, 0])  # its turn did not come, so it never left
         self._lines.clear()
         self._run.note(SUMMARY, self._number, summary_body(summary, stop))
 

@@ -21,6 +21,7 @@ means the n-th of them, from 0. Where the last values of a body are null, they a
 | `request` | account | kind of request, cursor or place: one that cancels nothing may leave from here on |
 | `answer` | account | number of that entry, whether it left, ms on the wire, ms waited for limits, failure, facts |
 | `fate` | account | place, outcome, flags, attempts, ms when first sent, ms when settled, code, error, result, sweeps |
+| `many` | account | `found`, `answer` or `fate`, and the bodies of as many such entries, in their order |
 | `fault` | account | one of a few words, and the same for people: nothing more is sent for the account |
 | `walk` | account | number of a walk over the listing that begins, orders taken up again in the one before |
 | `summary` | account | its part is over, or was stopped: an object |
@@ -35,13 +36,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Self
 
 import orjson
 
-SCHEMA = 1
+SCHEMA = 2
 """Number of the form. A change of what an entry means is a new number."""
+
+OLDEST = 1
+"""The oldest form that is read as it is: it lacks `many`, and is all else that this one is."""
 
 RUN = "run"
 RESUMED = "resumed"
@@ -56,6 +60,7 @@ INTENT = "intent"
 ANSWER = "answer"
 REQUEST = "request"
 FATE = "fate"
+MANY = "many"
 FAULT = "fault"
 WALK = "walk"
 SUMMARY = "summary"
@@ -152,6 +157,16 @@ class Sheet:
         """
         self.texts.append(f'[{seq},{at_ms},"{kind}",{account},{_quote(_quick(body) if kind in _OFTEN else _encode(body))}]')
         self.last = seq
+        if kind == MANY:
+            for each, one in each_of(kind, body):
+                self._follow(each, account, one)
+        elif kind in _RARE:
+            self._add_rare(Entry(seq, at_ms, kind, account, body))
+        else:
+            self._follow(kind, account, body)
+
+    def _follow(self, kind: str, account: int, body: Any) -> None:
+        """What follows from it for orders."""
         if kind == FATE:
             self._outcomes[account, body[0]] = body[1]
         elif kind == INTENT:
@@ -161,8 +176,6 @@ class Sheet:
             self._outcomes[account, body[0]] = UNSENT
         elif kind == AGAIN:
             self._times[account, body[1]] = body[2]
-        elif kind in _RARE:
-            self._add_rare(Entry(seq, at_ms, kind, account, body))
 
     def _add_rare(self, entry: Entry) -> None:
         self.state = state_after([entry]) or self.state
@@ -193,8 +206,28 @@ _RARE = frozenset({RUN, RESUMED, END, ACCOUNT, SUMMARY})
 """Kinds of entries that change what a run is, or say something of an account."""
 
 
-_OFTEN = frozenset({FOUND, AGAIN, SHOWN, INTENT, REQUEST, ANSWER, FATE})
+_OFTEN = frozenset({FOUND, AGAIN, SHOWN, INTENT, REQUEST, ANSWER, FATE, MANY})
 """Kinds of entries that come for every order or request. Their bodies have no floats, which `_quick` would let pass as null."""
+
+
+TOGETHER = (FOUND, ANSWER, FATE)
+"""Kinds of which several that are written at once share an entry, in the order in which they refer to each other."""
+
+
+def each_of(kind: str, body: Any) -> Iterator[tuple[str, Any]]:
+    """The kind and the body of each entry that this one stands for.
+
+    Raises:
+        ValueError: it stands for what cannot stand together.
+    """
+    if kind != MANY:
+        yield kind, body
+        return
+    kind, bodies = body
+    if kind not in TOGETHER:
+        raise ValueError(f"{kind!r} cannot stand together")
+    for each in bodies:
+        yield kind, each
 
 
 class Group(NamedTuple):

@@ -33,6 +33,7 @@ from engine.journal.entries import (
     SUMMARY,
     TEXT,
     Written,
+    each_of,
 )
 
 Asked = int | tuple[int, int]
@@ -247,6 +248,12 @@ class _Replay:
         """The next entry."""
         record = self._record
         record.last, record.last_ms = entry.seq, max(record.last_ms, entry.at_ms)
+        for kind, one in each_of(entry.kind, body):
+            self._take_one(entry if kind == entry.kind else entry._replace(kind=kind), one)
+
+    def _take_one(self, entry: Written, body: Any) -> None:
+        """The same for one that stands by itself."""
+        record = self._record
         if entry.kind == ACCOUNT:
             name, venue, print_ = (str(_text(each)) for each in body)
             record.parts[entry.account] = AccountPart(number=entry.account, name=name, venue=venue, fingerprint=print_)

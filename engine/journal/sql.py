@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 from engine.errors import shown
-from engine.journal.entries import RUNNING, SCHEMA, AccountRow, FateRow, Group, Written, dumped
+from engine.journal.entries import OLDEST, RUNNING, SCHEMA, AccountRow, FateRow, Group, Written, dumped
 from engine.journal.holding import lives
 from engine.journal.store import BusyError, FencedError, Holder, RunRow, StoreError, UnknownRunError
 
@@ -68,6 +68,7 @@ class Tables(ABC):
     """What the database needs at the end of a query that holds the row it finds until the transaction ends."""
 
     salt: str
+    _is_old = False
 
     @abstractmethod
     def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -115,15 +116,23 @@ class Tables(ABC):
                 f"{where} was written by a newer version (form {form}) and this one reads form {SCHEMA}; "
                 "update, or name another one"
             )
-        if int(form) < SCHEMA:
+        if int(form) < OLDEST:
             raise StoreError(
                 f"{where} was written by an older version (form {form}) and this one reads form {SCHEMA}; name another one"
             )
+        self._is_old = int(form) < SCHEMA
         return str(meta["salt"])
+
+    def _renew(self) -> None:
+        """What is written from here on is of this form: older programs are to refuse it."""
+        if self._is_old:
+            self.change("UPDATE meta SET value = ? WHERE name = 'form'", str(SCHEMA))
+            self._is_old = False
 
     def begin(self, run_id: str, began_ms: int, holder: Holder) -> RunRow:
         """See `Store`."""
         with self.atomically():
+            self._renew()
             if self.ask("SELECT run FROM run WHERE run_id = ?", run_id):
                 raise StoreError(f"there is a run {shown(run_id)} already; give this one another name")
             self.change(
@@ -136,6 +145,7 @@ class Tables(ABC):
     def claim(self, run_id: str, holder: Holder, now_ms: int, *, takes_own: bool = False) -> RunRow:
         """See `Store`."""
         with self.atomically():
+            self._renew()
             run = self._found(run_id, self.LOCKING)
             is_given_up = takes_own and run.holder == holder
             if run.state == RUNNING and not is_given_up and lives(run.holder, run.beat_ms, now_ms):

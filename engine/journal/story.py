@@ -34,6 +34,7 @@ from engine.journal.entries import (
     TEXT,
     WALK,
     Written,
+    each_of,
 )
 from engine.journal.replay import UNREADABLE, Asked, asked_of, requests_of
 
@@ -156,7 +157,11 @@ class _Teller:
 
     def tell(self, entry: Written, body: Any) -> Iterator[Event]:
         """What the next entry tells; a text tells nothing by itself."""
-        self._entry = entry
+        for kind, one in each_of(entry.kind, body):
+            self._entry = entry if kind == entry.kind else entry._replace(kind=kind)
+            yield from self._tell_one(self._entry, one)
+
+    def _tell_one(self, entry: Written, body: Any) -> Iterator[Event]:
         if entry.kind == TEXT:
             self._texts.append(body)
         elif entry.kind in (RUN, RESUMED):

@@ -172,7 +172,7 @@ def test_somebody_elses_schema_is_left_alone(database, statement):
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ("2", "was written by a newer version (form 2) and this one reads form 1; update, or name another one"),
+        ("3", "was written by a newer version (form 3) and this one reads form 2; update, or name another one"),
         ("x", "('x'): name another one"),
     ],
 )

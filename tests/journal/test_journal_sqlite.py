@@ -212,8 +212,8 @@ def test_somebody_elses_database_is_left_alone(tmp_path, statement):
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ("2", "was written by a newer version (form 2) and this one reads form 1; update, or name another one"),
-        ("0", "was written by an older version (form 0) and this one reads form 1; name another one"),
+        ("3", "was written by a newer version (form 3) and this one reads form 2; update, or name another one"),
+        ("0", "was written by an older version (form 0) and this one reads form 2; name another one"),
         ("x", "does not say in which form it is written ('x'): name another one"),
         ("-1", "does not say in which form it is written ('-1'): name another one"),
         (None, "does not say in which form it is written ('None'): name another one"),

@@ -379,3 +379,24 @@ def test_a_store_that_is_sound_has_no_problems(place):
     whole(store)
 
     assert [] == store.problems()
+
+
+@pytest.mark.parametrize(
+    "goes_on", [lambda store: store.begin("new", NOW_MS, this_process()), lambda store: claimed(store, "old")]
+)
+def test_a_journal_of_the_form_before_is_gone_on_with(place, goes_on):
+    """What was written then is read; whoever writes on makes it a journal of this form, which older programs refuse."""
+    store = place.store()
+    begun(store, "old").write((RUN, 0, {}), (FATE, 1, [0, "cancelled"]), (END, 0, {"stop": "asked"}))
+    place.change("UPDATE meta SET value = '1' WHERE name = 'form'")
+    store = place.store()
+
+    assert ["old"] == [row.run_id for row in store.runs()]
+    assert 1 == place.change("UPDATE meta SET value = '1' WHERE name = 'form' AND value = '1'")
+    goes_on(store)
+    assert 1 == place.change("UPDATE meta SET value = '2' WHERE name = 'form' AND value = '2'")
+
+
+def claimed(store, run_id):
+    """Take a run over."""
+    return store.claim(run_id, this_process(), NOW_MS, takes_own=True)

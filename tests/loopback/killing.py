@@ -25,8 +25,10 @@ from typing import Any
 
 from engine import Outcome, RunReport
 from engine.core.plain import plain
+from engine.core.quota import Kind
 from engine.journal import Journal
-from engine.journal.entries import ANSWER, FOUND, INTENT
+from engine.journal.entries import ANSWER, FOUND, INTENT, each_of
+from engine.journal.replay import asked_of, requests_of
 from engine.simulator import FaultPlan, FaultRule, OpinionRules, OpinionSimulator, lies, serve
 from engine.simulator.opinion import FAULTS
 from engine.simulator.polymarket import FAULTS as POLYMARKET_FAULTS
@@ -312,15 +314,15 @@ class Play:
         """What cancels are named by intents without an answer; and none may have left without an intent."""
         ids, intents, intended = {}, {}, set()
         for entry in entries:
-            body = json.loads(entry.body)
-            if entry.kind == FOUND:
-                ids[entry.account, body[0]] = body[1]
-            elif entry.kind == INTENT:
-                named = [ids[entry.account, place] for place in body[1]]
-                intents[entry.seq] = named
-                intended.update(named)
-            elif entry.kind == ANSWER:
-                intents.pop(body[0], None)
+            for kind, body in each_of(entry.kind, json.loads(entry.body)):
+                if kind == FOUND:
+                    ids[entry.account, body[0]] = body[1]
+                elif kind == INTENT:
+                    for asked, places in requests_of(entry.seq, Kind(body[0]), body[1]):
+                        intents[asked] = [ids[entry.account, place] for place in places]
+                        intended.update(intents[asked])
+                elif kind == ANSWER:
+                    intents.pop(asked_of(body[0]), None)
         unanswered = {order_id for named in intents.values() for order_id in named}
         self.played.in_flight += len(unanswered)
         self._may_repeat.update(unanswered)

@@ -24,7 +24,7 @@ from engine import (
 from engine.core.plain import plain
 from engine.core.quota import Allowance
 from engine.journal import Journal
-from engine.journal.entries import ANSWER, FATE, FOUND, INTENT, REQUEST, SUMMARY
+from engine.journal.entries import ANSWER, FATE, FOUND, INTENT, REQUEST, SUMMARY, each_of
 from engine.journal.replay import replay
 from engine.journal.store import FencedError, StoreError
 from engine.recording import LONGEST_LINE
@@ -68,6 +68,12 @@ class Failing:
             raise self._error
         self._good -= 1
         self._store.write(*values)
+
+
+def singly(entries):
+    """Kind and body of each entry, those that share one told apart."""
+    for entry in entries:
+        yield from each_of(entry.kind, json.loads(entry.body))
 
 
 def breaking(path, *, good, error=None, **options):
@@ -122,15 +128,9 @@ async def test_an_intent_is_on_disk_before_its_cancel_leaves(path):
         async def send(self, request, *, on_sent):
             if "cancel" in request.url:
                 (run,) = journal.runs()
-                named = {
-                    place for entry in journal.entries(run.run_id) if entry.kind == INTENT for place in json.loads(entry.body)[1]
-                }
-                ids = {
-                    body[0]: body[1]
-                    for entry in journal.entries(run.run_id)
-                    if entry.kind == FOUND
-                    for body in [json.loads(entry.body)]
-                }
+                entries = [*singly(journal.entries(run.run_id))]
+                named = {place for kind, body in entries if kind == INTENT for place in body[1]}
+                ids = {body[0]: body[1] for kind, body in entries if kind == FOUND}
                 missing.extend(
                     each for each in [json.loads(request.body)["orderId"]] if each not in {ids[place] for place in named}
                 )
@@ -150,9 +150,9 @@ async def test_the_record_tells_every_request(path):
     simulator = simulated(orders=25, latency_s=0.05, faults=[FaultRule(FAULTS["result_false"], share=0.3)])
     async with engine_for(simulator, journal=opened(path)) as engine:
         report = await engine.mass_cancel([account_of(simulator)])
-    entries = [*opened(path).entries(report.run_id)]
-    kinds = [entry.kind for entry in entries]
-    intended = sum(len(json.loads(entry.body)[1]) for entry in entries if entry.kind == INTENT)
+    entries = [*singly(opened(path).entries(report.run_id))]
+    kinds = [kind for kind, _ in entries]
+    intended = sum(len(body[1]) for kind, body in entries if kind == INTENT)
 
     assert len(simulator.ledger.requests) == kinds.count(ANSWER) == intended + kinds.count(REQUEST)
     assert len(simulator.ledger.requests_of("alice", routes={"cancel"})) == intended

@@ -39,7 +39,6 @@ from engine.journal.entries import (
     FAULT,
     FOUND,
     INTENT,
-    MANY,
     NO_ACCOUNT,
     PLAN,
     REQUEST,
@@ -308,10 +307,10 @@ class RunRecorder:
     def _close(self, account: int, at_ms: int) -> None:
         """Write down what was joined for this account, before anything else that may refer to it."""
         for kind, bodies in self._together.pop(account, {}).items():
-            if len(bodies) == 1:
-                self._enter(kind, account, bodies[0], at_ms)
-            elif bodies:
-                self._enter(MANY, account, [kind, bodies], at_ms)
+            try:
+                self._seq = self._sheet.add_together(self._seq, at_ms, kind, account, bodies)
+            except (TypeError, ValueError):  # a venue's code may be anything
+                self._seq = self._sheet.add_together(self._seq, at_ms, kind, account, map(_as_json, bodies))
 
     def _close_all(self) -> None:
         at_ms = round(max(0.0, clock.now_s() - self.start_s) * 1000)
@@ -323,7 +322,7 @@ class RunRecorder:
         try:
             self._sheet.add(seq, at_ms, kind, account, body)
         except (TypeError, ValueError):  # a venue's code may be anything
-            self._sheet.add(seq, at_ms, kind, account, json.loads(json.dumps(plain(body), default=shown)))
+            self._sheet.add(seq, at_ms, kind, account, _as_json(body))
         return seq
 
     def _put(self) -> None:
@@ -513,6 +512,11 @@ class _Recorded:
             self._run.join(ANSWER, self._number, [asked, 0, 0, 0])  # its turn did not come, so it never left
         self._lines.clear()
         self._run.note(SUMMARY, self._number, summary_body(summary, stop))
+
+
+def _as_json(body: Any) -> Any:
+    """The body with nothing in it that JSON cannot hold."""
+    return json.loads(json.dumps(plain(body), default=shown))
 
 
 def _failure_of(came: object) -> list[Any] | None:

@@ -165,6 +165,34 @@ class Sheet:
         else:
             self._follow(kind, account, body)
 
+    def add_together(self, seq: int, at_ms: int, kind: str, account: int, bodies: Iterable[Any]) -> int:
+        """Put several of one kind behind the others, in as few entries as are not too long; gives the number of the next one.
+
+        Raises:
+            TypeError: a body is nothing that JSON can hold; nothing was put.
+            ValueError: the same.
+        """
+        texts = [(_quick(body), body) for body in bodies]
+        some: list[str] = []
+        length = 0
+        for text, body in texts:
+            if some and length + len(text) > LONGEST_TOGETHER:
+                self._add_some(seq, at_ms, kind, account, some)
+                seq, some, length = seq + 1, [], 0
+            some.append(text)
+            length += len(text)
+            self._follow(kind, account, body)
+        if some:
+            self._add_some(seq, at_ms, kind, account, some)
+            seq += 1
+        return seq
+
+    def _add_some(self, seq: int, at_ms: int, kind: str, account: int, some: list[str]) -> None:
+        is_one = len(some) == 1
+        text = some[0] if is_one else f'["{kind}",[{",".join(some)}]]'
+        self.texts.append(f'[{seq},{at_ms},"{kind if is_one else MANY}",{account},{_quote(text)}]')
+        self.last = seq
+
     def _follow(self, kind: str, account: int, body: Any) -> None:
         """What follows from it for orders."""
         if kind == FATE:
@@ -212,6 +240,9 @@ _OFTEN = frozenset({FOUND, AGAIN, SHOWN, INTENT, REQUEST, ANSWER, FATE, MANY})
 
 TOGETHER = (FOUND, ANSWER, FATE)
 """Kinds of which several that are written at once share an entry, in the order in which they refer to each other."""
+
+LONGEST_TOGETHER = 900
+"""Characters up to which they do: SQLite lays rows of more than a kilobyte out on pages of their own, mostly empty ones."""
 
 
 def each_of(kind: str, body: Any) -> Iterator[tuple[str, Any]]:

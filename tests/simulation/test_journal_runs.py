@@ -22,7 +22,7 @@ from engine import (
     largest,
 )
 from engine.core.plain import plain
-from engine.core.quota import Allowance
+from engine.core.quota import Allowance, Kind
 from engine.journal import Journal
 from engine.journal.entries import ANSWER, FATE, FOUND, INTENT, REQUEST, SUMMARY, each_of
 from engine.journal.replay import replay
@@ -175,6 +175,18 @@ async def test_what_leaves_in_a_moment_is_written_down_together(path):
     assert 32 <= max(lines["fast"]) <= LONGEST_LINE
     assert len(lines["fast"]) <= 20
     assert {1} == set(lines["slow"])
+
+
+async def test_a_mass_cancel_without_an_answer_may_have_cancelled_more_than_is_named(path):
+    """Where the record ends before its answer, the report says that orders may be missing from it; else it does not."""
+    simulator = simulated_polymarket(orders=20)
+    async with engine_for(simulator, journal=opened(path)) as engine:
+        report = await engine.mass_cancel([account_of(simulator)])
+    entries = [*opened(path).entries(report.run_id)]
+    at = next(at for at, entry in enumerate(entries) if entry.kind == INTENT and Kind(json.loads(entry.body)[0]).is_mass)
+
+    assert replay(entries[: at + 1]).report().accounts["alice"].is_uncounted
+    assert not replay(entries).report().accounts["alice"].is_uncounted
 
 
 async def test_what_a_killed_process_may_have_sent_counts_as_late_as_it_can_have_left(path):

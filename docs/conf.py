@@ -16,6 +16,8 @@ html_show_sphinx = False
 html_show_copyright = False
 html_show_search_summary = False  # it would fetch pages, which a browser forbids to a site that is opened as a file
 html_theme = "furo"
+html_static_path = ["style"]
+html_css_files = ["site.css"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 
 # The source is the project's folder; these are its documents.
@@ -26,13 +28,14 @@ myst_heading_anchors = 4
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_class_signature = "mixed"
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {"Event": "engine.events.Event", "Hook": "engine.events.Hook"}
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 python_maximum_signature_line_length = 90
 
 SECTION = re.compile(r"^## (.*)$", re.MULTILINE)
-LINK = re.compile(r"^- \[.*?\]\((\S+?)\.(?:md|rst)\)", re.MULTILINE)
+LINK = re.compile(r"^- \[(.*?)\]\((\S+?)\.(?:md|rst)\)", re.MULTILINE)
 
 
 def add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
@@ -41,8 +44,22 @@ def add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
         return
     _, *parts = SECTION.split(source[0])
     for heading, text in zip(parts[::2], parts[1::2], strict=True):
-        pages = "\n".join("/" + posixpath.normpath(f"docs/{each}") for each in LINK.findall(text))
+        pages = "\n".join(f"{title} </{posixpath.normpath(f'docs/{path}')}>" for title, path in LINK.findall(text))
         source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{pages}\n```\n"
+
+
+def name_aliases(*told: object) -> tuple[str, str] | None:
+    """Show the name of an alias, and not how Sphinx holds it."""
+    arguments, returns = told[-2:]
+    if not isinstance(arguments, str):
+        return None
+    return re.sub(r"TypeAliasForwardRef\('([\w.]+)'\)", r"\1", arguments), str(returns or "")
+
+
+def keep_colons(_app: Sphinx, what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
+    """Let the first colon in the words about an attribute be no end of a type, which it is to napoleon."""
+    if what in ("attribute", "data", "property") and lines and lines[0]:
+        lines[0] = f": {lines[0]}"
 
 
 def close_code(_app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
@@ -77,6 +94,8 @@ def add_front_door(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> None:
     """What Sphinx calls."""
+    app.connect("autodoc-process-signature", name_aliases)
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", make_tables)
     app.connect("autodoc-process-docstring", close_code)
     app.connect("source-read", add_contents)

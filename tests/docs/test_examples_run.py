@@ -186,6 +186,7 @@ def ended(out, steps):
 def signs(line):
     """The words of a line, without what differs from time to time: times, ids, how many requests a table has, and its rules."""
     line = re.sub(r"verified +[0-9]+", "verified #", line.replace("─", ""))
+    line = re.sub(r" \([^()]* already cancelled\)", "", line)  # how many had arrived before a process was killed
     return re.sub(r"[0-9a-f]{12,}|[0-9]+[.][0-9]+(?= s)|(?<=127.0.0.1:)[0-9]+", "#", line).split()
 
 

@@ -18,7 +18,7 @@ def targets(name):
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_link_within_the_project_leads_somewhere(name):
     """Each link names a file of the project, and its anchor a heading in it."""
-    wrong = [link for link, file, _ in targets(name) if not file.exists() or not file.is_relative_to(ROOT)]
+    wrong = [link for link, file, _ in targets(name) if not file.is_file() or not file.is_relative_to(ROOT)]
     wrong += [
         link
         for link, file, anchor in targets(name)

@@ -2,11 +2,10 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
+import pyright
 import pytest
 from documents import DOCUMENTS, ROOT, blocks
 
@@ -26,15 +25,12 @@ def told_by_mypy(path):
 
 
 @pytest.fixture(scope="module")
-def pyright():
-    """Ask pyright about files; skipped where it is missing, or brings no Node along and finds none."""
-    program = shutil.which("pyright", path=str(Path(sys.executable).parent)) or shutil.which("pyright")
-    if program is None:
-        pytest.skip("pyright is not installed")
+def asked_pyright():
+    """Ask pyright about files; skipped where it has no Node, and cannot get one."""
 
     def ask(*paths):
-        command = (program, "--outputjson", "--pythonpath", sys.executable, *map(str, paths))
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        options = ("--outputjson", "--pythonpath", sys.executable)
+        done = pyright.run(*options, *map(str, paths), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
         if not done.stdout.startswith("{"):
             pytest.skip(f"pyright cannot run here: {(done.stderr or done.stdout).strip()[-200:]}")
         return json.loads(done.stdout)["generalDiagnostics"]
@@ -51,12 +47,12 @@ def test_what_the_page_shows_is_what_mypy_says(example, told, tmp_path):
     assert told.text == told_by_mypy(path)
 
 
-def test_pyright_says_the_same_of_the_page(pyright, tmp_path):
+def test_pyright_says_the_same_of_the_page(asked_pyright, tmp_path):
     """It reveals something in the same lines, and finds the same lines wrong."""
     paths = {str(tmp_path / f"example{number}.py"): text for number, text in enumerate(EXAMPLES)}
     for path, (example, _) in paths.items():
         (tmp_path / path).write_text(example.text, "utf-8")
-    said = pyright(*paths)
+    said = asked_pyright(*paths)
 
     for path, (_, told) in paths.items():
         mine = [each for each in said if each["file"] == path]
@@ -65,9 +61,9 @@ def test_pyright_says_the_same_of_the_page(pyright, tmp_path):
         assert {int(number): kinds[kind] for number, kind in re.findall(r"^(\d+): (\w+):", told.text, re.MULTILINE)} == lines
 
 
-def test_pyright_takes_the_public_api(pyright):
+def test_pyright_takes_the_public_api(asked_pyright):
     """The file that calls everything as a user does has no error for pyright, but where it says that there is one."""
     expected = {number for number, line in enumerate(API.read_text("utf-8").splitlines(), 1) if "# type: ignore" in line}
-    wrong = {each["range"]["start"]["line"] + 1: each["message"] for each in pyright(API) if each["severity"] == "error"}
+    wrong = {each["range"]["start"]["line"] + 1: each["message"] for each in asked_pyright(API) if each["severity"] == "error"}
 
     assert {} == {line: message for line, message in wrong.items() if line not in expected}

@@ -26,6 +26,7 @@ include_patterns = ["*.md", "docs/*.md", "docs/*/*.md", "docs/reference/*.rst", 
 
 myst_heading_anchors = 4
 default_role = "code"
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True

@@ -6,7 +6,7 @@
 # make fuzz   look for bytes that break a decoder, with coverage as the guide: make fuzz SECONDS=60 TARGETS="opinion report"
 # make soak   draw runs from seeds and judge them, for as long as asked: make soak SEEDS=100000, which goes on where it stopped
 # make kills  kill processes that cancel orders, and see every run resumed to a true end: make kills KILLS=500 SEED=0
-# make docs   write anew what the documents say of commands and settings
+# make docs   write anew what the documents say of commands and settings, and build the site: site/index.html, with no network
 # make wheel  set up the environment in which tests/test_wheel.py builds the wheel
 # make pictures  take the pictures of docs/html-report.md anew, in the Chromium of this machine
 # make bench  measure, and print a table of ratios that say how close to the limits the engine comes: make bench FULL=1 WRITE=1
@@ -21,7 +21,7 @@ SEEDS := 10000
 KILLS := 100
 TARGETS := $(notdir $(wildcard tests/fuzz/corpus/*))
 
-.PHONY: demo test check docs wheel vendor fuzz soak kills pictures bench budget peers audit mutants clean
+.PHONY: demo test check docs site wheel vendor fuzz soak kills pictures bench budget peers audit mutants clean
 
 demo: .venv/.ready
 	$(BIN)/cancel-engine demo
@@ -44,6 +44,11 @@ mutants: .venv/.ready
 
 docs: .venv/.ready
 	$(BIN)/python docs/generate.py
+	$(MAKE) site
+
+# Only what has changed since the last time is read again. A warning is an error: a link that leads nowhere is one.
+site: .venv-docs/.ready
+	.venv-docs/bin/python -m sphinx -b html -c docs -d build/doctrees --fail-on-warning --keep-going --quiet . site
 
 wheel: .venv-wheel/.ready
 
@@ -81,7 +86,7 @@ audit:
 	@$(PYTHON) tests/audit.py .venv-audit/bin
 
 clean:
-	rm -rf .venv .venv-audit .venv-bench .venv-peers .venv-wheel .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills
+	rm -rf .venv .venv-audit .venv-bench .venv-docs .venv-peers .venv-wheel .venv-vendor .venv-vendor-polymarket .venv-fuzz .fuzz .soak .kills build site
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -101,6 +106,11 @@ clean:
 .venv-wheel/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install --quiet --disable-pip-version-check 'setuptools>=77'
+	touch $@
+
+.venv-docs/.ready: docs/requirements.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement docs/requirements.txt --editable '.[metrics,otel]'
 	touch $@
 
 .venv-bench/.ready: benchmarks/requirements.txt pyproject.toml constraints.txt

@@ -7,7 +7,6 @@ import re
 import unicodedata
 from decimal import Decimal
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -356,16 +355,6 @@ def test_a_run_of_very_many_orders_gives_a_page_of_bounded_size():
     assert "13,000 orders more not shown here; run.csv has all of them." in page.text
     assert LONGEST_WORDS == max(len(row[4]) for row in page.rows["orders"])
     assert 2_000_000 > len(written)
-
-
-def test_the_example_in_the_document_runs():
-    """What docs/html-report.md shows in Python is as it is written there."""
-    text = (Path(__file__).parents[2] / "docs" / "html-report.md").read_text("utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    names = {}
-    exec(block, names)
-
-    assert names["page"].startswith("<!doctype html>")
 
 
 times = st.none() | st.floats(-1e12, 1e12) | st.floats(0, 100)

@@ -591,6 +591,11 @@ class Lane:
             self._allowance.start()
             self._allowance.left(send)
 
+    def learn(self, kind: Kind, took_s: float) -> None:
+        """An answer took so long in an earlier life of a run: what the way there and back costs is known from the start."""
+        for gate in self.gates:
+            gate.answered(kind, took_s)
+
     @property
     def remembers_s(self) -> float:
         """Longest time for which a request counts here, but for the day's allowance."""

@@ -147,6 +147,9 @@ def _recall(desk: Desk, record: RunRecord, life: Life) -> None:
             lane.recall(each.kind, left_s, each.orders)
         elif lane.counts_days and each.kind.is_cancel and now_s - left_s <= DAY_S:
             lane.recall(each.kind, left_s, 0)
+    for each, part in sent:
+        if each.wire_ms is not None:
+            lane_of(part).learn(each.kind, each.wire_ms / 1000)
     for part in record.parts.values():
         if part.name in life.accounts and part.held_until_s:
             lane_of(part).keep_held(life.start_s + part.held_until_s)

@@ -51,12 +51,14 @@ UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErro
 class SentRequest:
     """A request that left, or may have: when, in milliseconds since the run began, of what kind, and how many orders it named.
 
-    When is None where it may have been at any time until the process had died.
+    When is None where it may have been at any time until the process had died. `wire_ms` is how long it was on its way, where a
+    usable answer came.
     """
 
     at_ms: int | None
     kind: Kind
     orders: int
+    wire_ms: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -325,6 +327,7 @@ class _Replay:
             part.sent.remove(request)
             return
         request.at_ms = max(intended_ms, entry.at_ms - wire_ms)
+        request.wire_ms = wire_ms if failure is None else None
         if request.kind.is_mass:
             part.mass_sent_s = intended_ms / 1000
             part.has_lost_mass |= failure is not None or not facts[1]

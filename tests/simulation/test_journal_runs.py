@@ -475,6 +475,39 @@ async def test_no_window_is_exceeded_over_a_crash(place):
     assert 0 == simulator.ledger.refused_for_pace("alice")
 
 
+async def test_a_slow_start_of_the_next_life_is_not_taken_for_the_way_there(path):
+    """Requests that are held up on their way count as late as that, from the first on: an earlier life knows the way."""
+    simulator = simulated(orders=60, latency_s=0.05)
+    progress = Progress()
+
+    class HeldUp(MemoryTransport):
+        left = 15
+
+        async def send(self, request, *, on_sent):
+            if not self.left:
+                return await super().send(request, on_sent=on_sent)
+            self.left -= 1
+            on_sent()
+            await anyio.sleep(0.4)
+            return await super().send(request, on_sent=lambda: None)
+
+    async with engine_for(simulator, journal=opened(path)) as engine, anyio.create_task_group() as tasks:
+
+        async def stop():
+            await anyio.sleep(2.0)
+            progress.stop()
+
+        tasks.start_soon(stop)
+        first = await engine.mass_cancel([account_of(simulator)], progress=progress)
+    await anyio.sleep(2.0)
+    async with engine_for(simulator, journal=opened(path)) as engine:
+        engine._desk.transport = HeldUp(simulator)
+        second = await engine.resume(first.run_id, [account_of(simulator)])
+
+    assert 0 < first.cancelled < 60 == second.cancelled
+    assert (15, 0) == (simulator.ledger.most_in_window("alice", 1.0), simulator.ledger.refused_for_pace())
+
+
 async def test_the_days_allowance_is_counted_over_lives(path):
     """A restart does not give the day's cancels back."""
     simulator = simulated(orders=60, latency_s=0.05)

@@ -368,14 +368,25 @@ def test_a_job_takes_its_settings(cli, simulate, tmp_path, state):
     )
     path.chmod(0o600)
     ran = cli("cancel-all", "--yes", "--json", "--config", path)
-    run_id = ran.document["run_id"]
+    run_id, kept = ran.document["run_id"], sorted((path.parent / "reports").iterdir())
 
     assert (0, 3) == (ran.code, ran.document["cancelled"])
-    assert {f"{run_id}.json", f"{run_id}.csv"} <= {each.name for each in (path.parent / "reports").iterdir()}
+    assert {f"{run_id}.json", f"{run_id}.csv"} <= {each.name for each in kept}
     assert [] == list(state.iterdir())
     assert [run_id] == [each["run_id"] for each in cli("runs", "--config", path, "--json").document["runs"]]
     assert 0 == cli("runs", "--config", path, "verify", "--json").code
     assert run_id == cli("report", run_id, "--config", path, "--json").document["run_id"]
+    assert 0 == cli("orders", "--run", run_id, "--config", path, "--json").code
+    assert kept == sorted((path.parent / "reports").iterdir())  # to look back writes no report again
+
+
+def test_retries_are_as_many_as_the_settings_say(cli, simulate):
+    """A page that never comes is asked for as often as `[retry]` says, by a listing and by a job."""
+    venue = simulate("--fault", "html_502", "--no-limits")
+    for verb in (("orders",), ("cancel-all", "--yes", "--no-journal")):
+        use = (*verb, *venue.use, "--log-level", "debug", "--set", "retry.first_wait_s=0", "--set", "retry.longest_outage_s=0")
+        told = [cli(*use, "--set", f"retry.listings={tries}").said for tries in (1, 3)]
+        assert [1, 3] == [sum('"event": "request"' in line for line in lines) for lines in told]
 
 
 def test_the_way_to_go_on_names_the_file_that_named_the_journal(cli, simulate, settings_file, tmp_path):

@@ -290,10 +290,9 @@ class RunRecorder:
 
     def note(self, kind: str, account: int, body: Any) -> int:
         """Write something down; give back the number of its entry."""
-        loop = asyncio.get_running_loop()
-        at_ms = round(max(0.0, loop.time() - self.start_s) * 1000)
+        at_ms = self._at_ms()
         self._close(account, at_ms)
-        self._put_later(loop)
+        self._put_later()
         return self._enter(kind, account, body, at_ms)
 
     def join(self, kind: str, account: int, body: Any) -> None:
@@ -301,7 +300,7 @@ class RunRecorder:
         of_account = self._together.get(account)
         if of_account is None:
             of_account = self._together[account] = {each: [] for each in TOGETHER}
-            self._put_later(asyncio.get_running_loop())
+            self._put_later()
         of_account[kind].append(body)
 
     def _close(self, account: int, at_ms: int) -> None:
@@ -313,9 +312,12 @@ class RunRecorder:
                 self._seq = self._sheet.add_together(self._seq, at_ms, kind, account, map(_as_json, bodies))
 
     def _close_all(self) -> None:
-        at_ms = round(max(0.0, clock.now_s() - self.start_s) * 1000)
+        at_ms = self._at_ms()
         for account in [*self._together]:
             self._close(account, at_ms)
+
+    def _at_ms(self) -> int:
+        return round(max(0.0, clock.now_s() - self.start_s) * 1000)
 
     def _enter(self, kind: str, account: int, body: Any, at_ms: int) -> int:
         seq, self._seq = self._seq, self._seq + 1
@@ -340,22 +342,21 @@ class RunRecorder:
             self._timer.cancel()
             self._timer = None
 
-    def _put_later(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _put_later(self) -> None:
         if self._timer is None and not self._is_due and self._writer is not None:
-            self._timer = loop.call_later(LINGER_S, self._put)
+            self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._put)
 
     def kept(self, *, is_urgent: bool = True) -> asyncio.Future[bool]:
         """What tells, once it comes, whether everything so far is on disk.
 
         `is_urgent`: whether anybody waits for it already; `hurry` says so afterwards.
         """
-        loop = asyncio.get_running_loop()
-        kept: asyncio.Future[bool] = loop.create_future()
+        kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append(kept)
         if is_urgent:
             self.hurry()
         else:
-            self._put_later(loop)
+            self._put_later()
         return kept
 
     def hurry(self) -> None:

@@ -22,7 +22,7 @@ from engine.journal.replay import Asked
 from engine.log import wants_debug
 from engine.pacing import Lanes, Turn
 from engine.recording import AccountRecord, Ahead
-from engine.secret import Mask, Secret, hide_in_error
+from engine.secret import Mask, hide_in_error
 from engine.venues.base import HttpAnswer, HttpRequest, MassWord, Transport, Venue
 
 T = TypeVar("T")
@@ -321,7 +321,7 @@ class Sender:
 
     def _own_mask(self, request: HttpRequest) -> Mask | None:
         """What finds secrets of this request's own, such as its signature, in what comes back; None where it has none."""
-        own = [each for each in request.headers.values() if isinstance(each, Secret) and each not in self._secrets]
+        own = [each for each in request.secrets if each not in self._secrets]
         return Mask(own) if own else None
 
     def _tell(self, kind: Kind, came: object) -> None:

@@ -27,7 +27,7 @@ AT_RISK = "at_risk"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Ids that a shell, and this command line, take for nothing else. An id is the venue's word, and may be hostile."""
 
-TODO: Mapping[str, str] = {
+REMEDIES: Mapping[str, str] = {
     "storm": "Ask whoever runs the builder, or the venue, whether access was revoked or this place is blocked. Until then, "
     "cancel by hand on the venue's own page. Then put the new keys into the accounts file.",
     "outage": "Look at the venue's status page. Once it answers again, look what is open.",
@@ -71,7 +71,7 @@ class Advice:
     """One thing to do.
 
     Attributes:
-        kind: The kind of trouble behind it; see `TODO`.
+        kind: The kind of trouble behind it; see `REMEDIES`.
         text: What went wrong, in a sentence.
         todo: What to do about it.
         concerns: The accounts that it is about, those with most at risk first.
@@ -107,7 +107,9 @@ def advice_of(report: RunReport) -> tuple[Advice, ...]:
 
 def _advice(kind: str, text: str, summaries: Sequence[CancelSummary], report: RunReport) -> Advice:
     concerns = sorted((_concern_of(each) for each in summaries), key=lambda each: -each.at_risk)
-    return Advice(kind=kind, text=text, todo=TODO[kind], concerns=tuple(concerns), commands=_commands(kind, summaries, report))
+    return Advice(
+        kind=kind, text=text, todo=REMEDIES[kind], concerns=tuple(concerns), commands=_commands(kind, summaries, report)
+    )
 
 
 def _concern_of(summary: CancelSummary) -> Concern:

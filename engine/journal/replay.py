@@ -238,6 +238,11 @@ def asked_of(body: Any) -> Asked:
     return (body[0], body[1]) if isinstance(body, list) else int(body)
 
 
+def entry_of(asked: Asked) -> int:
+    """The number of the entry that it stands in."""
+    return asked if isinstance(asked, int) else asked[0]
+
+
 class _Replay:
     """A record that grows entry by entry."""
 
@@ -334,11 +339,10 @@ class _Replay:
 
     def _lose_open(self, until_ms: int | None) -> None:
         """What is on its way will never be heard of again; it left until then, if that is known."""
-        for asked, (part, request, sent_ms) in self._open.items():
+        for part, request, sent_ms in self._open.values():
+            request.at_ms = until_ms  # when it was written down says only that it did not leave before
             if request.kind.is_mass:
                 part.mass_sent_s, part.has_lost_mass = sent_ms / 1000, True
-            elif not isinstance(asked, int):  # it stood in a line, and left at any time since
-                request.at_ms = until_ms
         for slot, _ in self._in_flight.values():
             slot.is_unseen = True
             slot.outcome = Outcome.UNKNOWN

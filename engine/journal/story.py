@@ -36,7 +36,7 @@ from engine.journal.entries import (
     Written,
     each_of,
 )
-from engine.journal.replay import UNREADABLE, Asked, asked_of, requests_of
+from engine.journal.replay import UNREADABLE, Asked, asked_of, entry_of, requests_of
 
 LOST = "lost"
 """No answer to a cancel is on record where the record ends, or where another life of the run begins."""
@@ -208,15 +208,14 @@ class _Teller:
         for asked, intent in self._open.items():
             if not intent.kind.is_cancel:
                 continue
-            seq = asked if isinstance(asked, int) else asked[0]
             yield Event(
-                seq=seq,
+                seq=entry_of(asked),
                 at_ms=entry.at_ms,
                 what=LOST,
                 account=self._parts[intent.account].name,
                 orders=intent.orders,
                 words=f"no answer to {_REQUESTS[intent.kind]} is on record: it may have reached the venue",
-                facts={"kind": intent.kind.value, "asked": seq},
+                facts={"kind": intent.kind.value, "asked": entry_of(asked)},
             )
         self._open.clear()
 
@@ -281,8 +280,7 @@ class _Teller:
         number = asked_of(body[0])
         asked = self._open.pop(number)
         came = _Came(*body[1:], *[None] * (6 - len(body)))
-        seq = number if isinstance(number, int) else number[0]
-        facts = {"kind": asked.kind.value, "asked": seq, **came.to_dict()}
+        facts = {"kind": asked.kind.value, "asked": entry_of(number), **came.to_dict()}
         return self._event(f"{_REQUESTS[asked.kind]} {came.in_words()}{_said(asked.kind, came)}", facts, asked.orders)
 
     # --- accounts

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import CancelSummary, Fault, OrderResult, Outage, Outcome, RunReport
-from engine.core.advice import MOST_IDS, MOST_NAMES, TODO, advice_of
+from engine.core.advice import MOST_IDS, MOST_NAMES, REMEDIES, advice_of
 from engine.core.troubles import URGENCY
 
 C, U = Outcome.CANCELLED, Outcome.UNKNOWN
@@ -44,13 +44,13 @@ def test_every_fault_has_its_advice(fault):
     """An account that was stopped is named with the reason in its own words, whatever stopped it."""
     (one,) = advice(summary_of("a", U, fault="in its own words", fault_code=fault, verified=False), summary_of("b", C))
 
-    assert (fault.value, TODO[fault.value], ["a"]) == (one.kind, one.todo, [each.account for each in one.concerns])
+    assert (fault.value, REMEDIES[fault.value], ["a"]) == (one.kind, one.todo, [each.account for each in one.concerns])
     assert ("in its own words", 1, False) == (one.concerns[0].why, one.concerns[0].at_risk, one.concerns[0].is_blind)
 
 
 def test_there_is_advice_for_every_kind_of_trouble():
     """Nothing that needs a person is without a word on what to do."""
-    assert {*URGENCY, "stop", "at_risk"} == TODO.keys()
+    assert {*URGENCY, "stop", "at_risk"} == REMEDIES.keys()
 
 
 @given(st.lists(st.sampled_from([(), (C,), (U,), (C, U, U)]), max_size=6), st.lists(st.booleans(), min_size=6, max_size=6))

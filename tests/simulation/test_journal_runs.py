@@ -475,6 +475,18 @@ async def test_no_window_is_exceeded_over_a_crash(place):
     assert 0 == simulator.ledger.refused_for_pace("alice")
 
 
+async def test_a_request_that_stands_alone_and_has_no_answer_counts_as_late_too(path):
+    """It may have been written down ahead of its turn, or have waited for the disk: when it was written says nothing."""
+    simulator = simulated(orders=4, quota=None, latency_s=0.01)
+    async with engine_for(simulator, journal=opened(path), limits=Limits(per_account=(Window(1, 1.0),))) as engine:
+        report = await engine.mass_cancel([account_of(simulator)])
+    entries = [*opened(path).entries(report.run_id)]
+    ends = [at for at, entry in enumerate(entries, 1) if entry.kind in (INTENT, REQUEST)]
+
+    assert 4 < len(ends)
+    assert {None} == {replay(entries[:end]).parts[1].sent[-1].at_ms for end in ends}
+
+
 async def test_a_slow_start_of_the_next_life_is_not_taken_for_the_way_there(path):
     """Requests that are held up on their way count as late as that, from the first on: an earlier life knows the way."""
     simulator = simulated(orders=60, latency_s=0.05)
